@@ -1,0 +1,90 @@
+"""What can go wrong, in a form a terminal, a panel and another program can all show.
+
+Every error has a stable kebab-case code, a message (what happened), a context (the values) and
+hints (what to do). Secrets are redacted here, at construction, so no caller can forget to.
+Standard library only: the transaction room raises these at a start where packages may be broken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_URL_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.\-]*://)[^/@\s]+@")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
+
+
+def redact(text: str) -> str:
+    """The text without credentials in URLs and without control characters a terminal would obey."""
+    return _CONTROL.sub("", _URL_CREDENTIALS.sub(r"\g<scheme>***@", text))
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One thing the user can do, with a stable code of its own."""
+
+    code: str
+    text: str
+
+    def to_dict(self) -> dict[str, str]:
+        """The hint as a JSON object."""
+        return {"code": self.code, "text": redact(self.text)}
+
+
+class SafeInstallError(Exception):
+    """Something failed and nothing in the environment changed (exit code 1)."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        context: Mapping[str, object] | None = None,
+        hints: tuple[Hint, ...] = (),
+    ) -> None:
+        """Keep the parts apart, so that a user interface can lay them out."""
+        self.code = code
+        self.message = redact(message)
+        self.context = {key: redact(str(value)) for key, value in (context or {}).items()}
+        self.hints = hints
+        super().__init__(self.message)
+
+    def to_dict(self) -> dict[str, object]:
+        """The error as a JSON object: code, message, context, hints."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "context": dict(self.context),
+            "hints": [hint.to_dict() for hint in self.hints],
+        }
+
+
+class UsageError(SafeInstallError):
+    """The request itself is wrong (exit code 2)."""
+
+    exit_code = 2
+
+
+class RefusedError(SafeInstallError):
+    """Policy or a missing consent forbids it; nothing changed (exit code 3)."""
+
+    exit_code = 3
+
+
+class BusyError(SafeInstallError):
+    """Another instance is at work; nothing changed (exit code 4)."""
+
+    exit_code = 4
+
+
+class RecoveryNeededError(SafeInstallError):
+    """An earlier transaction is unfinished and must be recovered first (exit code 5)."""
+
+    exit_code = 5
+
+
+class CancelledError(SafeInstallError):
+    """The user cancelled before anything live was touched, or everything was put back (exit code 1)."""
