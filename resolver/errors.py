@@ -11,13 +11,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_URL_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.\-]*://)[^/@\s]+@")
+# Up to the last @ before the path, since a password may hold one; starts at "://" to stay linear.
+_URL_CREDENTIALS = re.compile(r"://[^/?#\s]+@")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 
 
 def redact(text: str) -> str:
     """The text without credentials in URLs and without control characters a terminal would obey."""
-    return _CONTROL.sub("", _URL_CREDENTIALS.sub(r"\g<scheme>***@", text))
+    return _CONTROL.sub("", _URL_CREDENTIALS.sub("://***@", text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -51,7 +52,11 @@ class RequirementLine:
     text: str
     requirement: Requirement | None
     url: str = ""
+    """The direct URL, for a named requirement too; empty where an index is to be asked."""
+    marker: str = ""
+    """The environment marker of a URL without a name; a named requirement holds its own."""
     hashes: tuple[str, ...] = ()
+    """What `--hash` demands, as `algorithm:hexdigest`. A hash in a URL's fragment stays in the URL."""
     constraint: bool = False
     """True for a line that came in by `-c`: it limits a version but asks for nothing."""
 
@@ -62,9 +67,8 @@ class RequirementLine:
 
     def applies(self, markers: Mapping[str, str]) -> bool:
         """Whether the line's environment marker is true for this Python (PEP 508)."""
-        if self.requirement is None or self.requirement.marker is None:
-            return True
-        return self.requirement.marker.evaluate({"extra": "", **markers})
+        marker = self.requirement.marker if self.requirement else Marker(self.marker) if self.marker else None
+        return marker is None or marker.evaluate({"extra": "", **markers})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +81,35 @@ class IndexOption:
     option: str
     """The long form, such as `--extra-index-url`."""
     value: str
+    """As written, so it may hold credentials: redact it before showing it. Empty for a switch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Include:
+    """A `-r` or `-c` line that was followed; `target` is the path inside the pack."""
+
+    file: str
+    line: int
+    target: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """Everything one pack declares. Each logical line of its files is in exactly one of the three lists."""
+    """Everything one pack declares.
+
+    Each logical line of its files is in at least one of the lists: taken, an option, an include, or a
+    finding that says why not. A finding with line 0 speaks of its whole file.
+    """
 
     pack: str
     lines: tuple[RequirementLine, ...] = ()
     options: tuple[IndexOption, ...] = ()
     findings: tuple[Finding, ...] = ()
+    includes: tuple[Include, ...] = ()
+    requires_python: str = ""
+    """`[project] requires-python`, a valid specifier or empty."""
+    requires_comfyui: str = ""
+    """`[tool.comfy] requires-comfyui`, a valid specifier or empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
