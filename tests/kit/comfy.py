@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+from .package import ROOT
 
 _NO_PACKS: Mapping[str, Mapping[str, str | bytes]] = {}
 
@@ -26,3 +29,15 @@ def make_comfy(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
     return folder
+
+
+def put_product_in(comfy: Path, *, name: str = "safe-install.v1") -> Path:
+    """Copy the product into `custom_nodes` as a pack of that name, and return the pack's folder."""
+    pack = comfy / "custom_nodes" / name
+    pack.mkdir(parents=True)
+    for file in ("__init__.py", "__main__.py", "prestartup_script.py", "pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / file, pack)
+    for folder in ("resolver", "server_routes", "nodes", "js"):
+        if (ROOT / folder).is_dir():
+            shutil.copytree(ROOT / folder, pack / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return pack
