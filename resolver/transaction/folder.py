@@ -1,0 +1,228 @@
+"""Where transactions lie on the disk: `<state>/transactions/<id>/` with journal.jsonl and steps.json.
+
+An id is a UTC time to the microsecond and four random hexadecimal digits, so names sort by age.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ..errors import Hint, RecoveryNeededError, SafeInstallError
+from . import fs
+from .journal import Journal, last_body, read_journal
+from .progress import FORMAT, Progress, read_progress
+from .steps import Step, from_dict, refuse_outside, to_dict
+
+_ID = re.compile(r"(\d{8}T\d{12})Z-[0-9a-f]{4}")
+_STAMP = "%Y%m%dT%H%M%S%f"
+_UNBORN = ".new-"
+"""A folder of this name is a transaction whose first line was never finished; nothing hangs on it."""
+
+
+def now() -> datetime:
+    """The time, UTC."""
+    return datetime.now(timezone.utc)
+
+
+def transactions_dir(state_dir: Path) -> Path:
+    """The folder that holds all transactions."""
+    return state_dir / "transactions"
+
+
+def journal_path(directory: Path) -> Path:
+    """The journal of the transaction in `directory`."""
+    return directory / "journal.jsonl"
+
+
+def steps_path(directory: Path) -> Path:
+    """The step list of the transaction in `directory`."""
+    return directory / "steps.json"
+
+
+def identifiers(state_dir: Path) -> tuple[str, ...]:
+    """The ids of all transactions, oldest first."""
+    folder = transactions_dir(state_dir)
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(child.name for child in folder.iterdir() if _ID.fullmatch(child.name)))
+
+
+def load_progress(state_dir: Path, identifier: str) -> Progress:
+    """What the journal of one transaction says; the errors of `read_journal` and `read_progress`."""
+    path = journal_path(transactions_dir(state_dir) / identifier)
+    return read_progress(read_journal(path), path)
+
+
+def unsettled(state_dir: Path) -> tuple[tuple[str, Progress], ...]:
+    """The transactions that are open or not cleaned up yet, newest first.
+
+    Settled ones are known by their last line alone, so a long history costs little at each start.
+    """
+    found = []
+    for identifier in reversed(identifiers(state_dir)):
+        if last_body(journal_path(transactions_dir(state_dir) / identifier)).get("kind") == "cleaned":
+            continue
+        progress = load_progress(state_dir, identifier)
+        if not progress.cleaned:
+            found.append((identifier, progress))
+    return tuple(found)
+
+
+def create(state_dir: Path, first_line: Mapping[str, object]) -> Path:
+    """A new transaction folder whose journal holds `first_line`, durable; its id is greater than every other.
+
+    It appears by one rename, so there is never a transaction without a first line.
+    """
+    parent = transactions_dir(state_dir)
+    _make_durable(parent)
+    sweep_unborn(state_dir)
+    identifier = _next_identifier(identifiers(state_dir))
+    unborn = parent / f"{_UNBORN}{identifier}"
+    unborn.mkdir()
+    Journal(journal_path(unborn)).append(first_line)
+    directory = parent / identifier
+    fs.rename(unborn, directory)
+    fs.fsync_dir(parent)
+    return directory
+
+
+def _make_durable(folder: Path) -> None:
+    """`folder` exists, and would after a power cut: a journal whose folder is lost is no journal."""
+    known = fs.nearest_existing(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in (folder, *folder.parents):
+        if each == known:
+            break
+        fs.fsync_dir(each.parent)
+
+
+def sweep_unborn(state_dir: Path) -> None:
+    """No folder is left of a transaction that was killed before its first line was durable."""
+    for child in transactions_dir(state_dir).iterdir():
+        if child.name.startswith(_UNBORN):
+            fs.remove_tree(child)
+
+
+def _next_identifier(existing: Sequence[str]) -> str:
+    stamp = now().strftime(_STAMP)
+    newest = existing[-1].partition("Z")[0] if existing else ""
+    if stamp <= newest:
+        # The clock was set back. What is newer must still sort as newer, so the number is counted on;
+        # that it may then show a 61st second is of no account.
+        digits = f"{int(newest.replace('T', '')) + 1:020d}"
+        stamp = f"{digits[:-12]}T{digits[-12:]}"
+    return f"{stamp}Z-{secrets.token_hex(2)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepList:
+    """The content of steps.json: the steps, and what may be deleted once the outcome is certain."""
+
+    steps: tuple[Step, ...] = ()
+    remove_on_commit: tuple[Path, ...] = ()
+    remove_on_rollback: tuple[Path, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """The list as a JSON object."""
+        return {
+            "format": FORMAT,
+            "steps": [to_dict(step) for step in self.steps],
+            "remove_on_commit": [str(path) for path in self.remove_on_commit],
+            "remove_on_rollback": [str(path) for path in self.remove_on_rollback],
+        }
+
+
+def save_steps(directory: Path, steps: StepList) -> str:
+    """The list in steps.json, durable; the sha256 of that file."""
+    fs.write_json(steps_path(directory), steps.to_dict())
+    return _digest(directory)
+
+
+def _digest(directory: Path) -> str:
+    return hashlib.sha256(steps_path(directory).read_bytes()).hexdigest()
+
+
+def load_steps(directory: Path, progress: Progress, *, roots: Sequence[Path], state_dir: Path) -> StepList:
+    """The step list of a transaction whose process is gone.
+
+    RecoveryNeededError `steps-refused` when the file is damaged, was changed after the first step began,
+    or names paths outside `roots` (cleanup: or the state folder). An absent file is an empty list, as long
+    as no step had begun.
+    """
+    path = steps_path(directory)
+    begun = bool(progress.steps_digest)
+    if not begun and not path.exists():
+        return StepList()
+    try:
+        found = _parse(fs.read_json(path))
+        if begun and _digest(directory) != progress.steps_digest:
+            raise SafeInstallError("steps-changed", "it is not the file the transaction began with")
+        for step in found.steps:
+            refuse_outside(step, roots)
+        refuse_cleanup_outside((*found.remove_on_commit, *found.remove_on_rollback), roots, state_dir)
+    except SafeInstallError as error:
+        raise RecoveryNeededError(
+            "steps-refused",
+            f"The step list {path} is not acted on: {error.message}. Nothing was touched.",
+            context={"path": path, "reason": error.message, **error.context},
+            hints=(
+                Hint(
+                    "inspect-steps",
+                    "Look at this file: put what it moved where it belongs, then move its folder away."
+                    if begun
+                    else "No step had begun: move its folder away.",
+                ),
+            ),
+        ) from error
+    return found
+
+
+def refuse_cleanup_outside(paths: Sequence[Path], roots: Sequence[Path], state_dir: Path) -> None:
+    """Nothing when all may be deleted; SafeInstallError `cleanup-refused` for the first that may not.
+
+    Allowed is what lies inside a root or the state folder and holds neither of them nor any transaction.
+    """
+    kept = [*roots, transactions_dir(state_dir)]
+    for path in paths:
+        inside = fs.is_inside(path, [*roots, state_dir])
+        within_transactions = fs.is_inside(path, [transactions_dir(state_dir)])
+        if (
+            not inside
+            or within_transactions
+            or any(path == each or fs.is_inside(each, [path]) for each in kept)
+        ):
+            raise SafeInstallError(
+                "cleanup-refused",
+                f"{path} is not ours to delete",
+                context={"reason": f"{path} is not ours to delete"},
+            )
+
+
+def _parse(value: object) -> StepList:
+    if not isinstance(value, Mapping) or value.get("format") != FORMAT:
+        raise SafeInstallError("steps-unknown", "it has no format this version knows")
+    if set(value) != {"format", "steps", "remove_on_commit", "remove_on_rollback"}:
+        raise SafeInstallError("steps-unknown", "it has unknown or missing fields")
+    return StepList(
+        steps=tuple(from_dict(step) for step in _items(value["steps"])),
+        remove_on_commit=tuple(_text_path(path) for path in _items(value["remove_on_commit"])),
+        remove_on_rollback=tuple(_text_path(path) for path in _items(value["remove_on_rollback"])),
+    )
+
+
+def _items(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise SafeInstallError("steps-unknown", "it holds something else where a list should be")
+    return value
+
+
+def _text_path(value: object) -> Path:
+    if not isinstance(value, str):
+        raise SafeInstallError("steps-unknown", "it holds something else where a path should be")
+    return Path(value)

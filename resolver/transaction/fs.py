@@ -1,0 +1,207 @@
+"""The few file system acts everything rests on, with what a power cut and Windows do to them.
+
+All functions block. Errors of the operating system pass through as OSError unless a docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import Hint, SafeInstallError
+
+_WINDOWS = os.name == "nt"
+
+_PATIENCE: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.6) if _WINDOWS else ()
+"""Seconds between tries, about two in all. A virus scanner or indexer that has just opened a new file
+makes Windows refuse its rename for a moment (conda, pip and VS Code wait in the same way)."""
+
+_REFUSES_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES, errno.EPERM})
+"""What file systems answer that cannot sync a directory (some network and FUSE mounts)."""
+
+_JUNCTION = 0xA0000003
+"""IO_REPARSE_TAG_MOUNT_POINT: a Windows junction, which `lstat` shows as a plain directory."""
+
+
+def fsync_file(path: Path) -> None:
+    """The content of a file, on the disk when this returns."""
+    # Windows flushes only through a handle that may write.
+    descriptor = os.open(path, (os.O_RDWR if _WINDOWS else os.O_RDONLY) | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_dir(path: Path) -> None:
+    """The names in a directory, on the disk when this returns; does nothing where the platform refuses.
+
+    Windows has no such call; NTFS journals names in order, so after a power cut the disk shows an
+    earlier moment, never a mixture.
+    """
+    if _WINDOWS:
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # A folder one may write but not list.
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _REFUSES_DIRECTORY_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(path: Path) -> None:
+    """Every file and folder below `path`, and `path` itself, on the disk when this returns.
+
+    For a finished stage: a rename that survives a power cut is worth nothing when the bytes did not.
+    """
+    for folder, _, files in os.walk(path):
+        for name in files:
+            file = Path(folder, name)
+            if stat.S_ISREG(os.lstat(file).st_mode):
+                fsync_file(file)
+        fsync_dir(Path(folder))
+
+
+def rename(source: Path, target: Path) -> None:
+    """The object at `source` stands at `target`, in one atomic act; FileExistsError when `target` exists.
+
+    POSIX rename would silently replace a file or an empty folder, so the target is looked at first.
+    The gap between look and act is ours alone: the caller holds the lock of the state folder.
+    """
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(source), None, str(target))
+    _patiently(lambda: os.rename(source, target))
+
+
+def same_volume(first: Path, second: Path) -> bool:
+    """Whether a rename between the two can work: one device under both, or under their nearest parents."""
+    return device(first) == device(second)
+
+
+def device(path: Path) -> int:
+    """The device number under `path`, or under its nearest parent that exists."""
+    if os.path.lexists(path):
+        return os.lstat(path).st_dev
+    parent = nearest_existing(path.parent)
+    return parent.stat().st_dev
+
+
+def nearest_existing(path: Path) -> Path:
+    """`path`, or the nearest of its parents that exists."""
+    return next(candidate for candidate in (path, *path.parents) if candidate.exists())
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes free for us on the volume under `path` (which need not exist yet)."""
+    return shutil.disk_usage(nearest_existing(path)).free
+
+
+def write_json(path: Path, value: object) -> None:
+    """`value` as JSON in `path`, durable when this returns; a crash leaves the old file or the new one."""
+    data = json.dumps(value, indent=1, sort_keys=True).encode("ascii") + b"\n"
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _patiently(lambda: os.replace(temporary, path))
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    fsync_dir(path.parent)
+
+
+def read_json(path: Path) -> object:
+    """The value in a JSON file. SafeInstallError `state-unreadable` when there is none: never a default."""
+    try:
+        return json.loads(path.read_bytes())
+    # A hostile file can be nested so deeply that the parser gives up.
+    except (OSError, ValueError, RecursionError) as error:
+        raise SafeInstallError(
+            "state-unreadable",
+            f"The file {path} cannot be read: {str(error) or type(error).__name__}",
+            context={"path": path},
+            hints=(Hint("restore-file", "Restore this file from a backup, or remove its folder by hand."),),
+        ) from error
+
+
+def remove_tree(path: Path) -> None:
+    """Nothing at `path`: a file, a link (never what it points to) or a folder with everything in it.
+
+    Read-only entries are made writable first; what is already gone is no error, so a removal that was
+    killed can be run again.
+    """
+    try:
+        info = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISDIR(info.st_mode) and getattr(info, "st_reparse_tag", 0) != _JUNCTION:
+        _remove_folder(path, info.st_mode)
+    else:
+        _patiently(lambda: _unlink(path, info.st_mode))
+
+
+def _remove_folder(path: Path, mode: int) -> None:
+    if mode & stat.S_IRWXU != stat.S_IRWXU:
+        path.chmod(stat.S_IMODE(mode) | stat.S_IRWXU)
+    try:
+        with os.scandir(path) as entries:
+            children = [Path(entry.path) for entry in entries]
+        for child in children:
+            remove_tree(child)
+        _patiently(path.rmdir)
+    except FileNotFoundError:  # Someone else removed it meanwhile, which is what we want.
+        return
+
+
+def _unlink(path: Path, mode: int) -> None:
+    if _WINDOWS and not mode & stat.S_IWRITE:  # pragma: no cover (Windows refuses to delete read-only files)
+        path.chmod(stat.S_IWRITE)
+    path.unlink(missing_ok=True)
+
+
+def is_inside(path: Path, roots: Sequence[Path]) -> bool:
+    """Whether `path` is strictly below one of `roots`, as it is written and as the disk resolves it.
+
+    Only the parent is resolved: a link may be moved or removed as an entry, but a link on the way may
+    not lead out. A root counts both as given and with its own links resolved.
+    """
+    text = os.fspath(path)
+    if os.path.basename(text) in ("", ".", "..") or not os.path.isabs(text) or "\0" in text:
+        return False
+    written = os.path.normcase(os.path.normpath(text))
+    # The parent is resolved unnormalised, because `link/..` is not where it seems to be.
+    parent = os.path.normcase(os.path.realpath(os.path.dirname(text)))
+    for root in roots:
+        given = os.path.normcase(os.path.abspath(root))
+        real = os.path.normcase(os.path.realpath(root))
+        if (_below(written, given) or _below(written, real)) and (parent == real or _below(parent, real)):
+            return True
+    return False
+
+
+def _below(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep) and path != folder
+
+
+def _patiently(act: Callable[[], None]) -> None:
+    """Run `act`, again after a pause while Windows says that the file is in use."""
+    for pause in _PATIENCE:
+        try:
+            return act()
+        except PermissionError:
+            time.sleep(pause)
+    return act()

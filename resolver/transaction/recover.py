@@ -1,0 +1,169 @@
+"""Back to before, or on to after, for transactions whose process is gone.
+
+Standard library only, like the whole room: it must work when the crash has broken everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.states import TransactionState
+from ..errors import Hint, RecoveryNeededError, SafeInstallError
+from . import folder
+from .cleanup import clean
+from .folder import StepList
+from .journal import Journal
+from .lockfile import OwnerLock, lock_path
+from .progress import Progress
+from .signals import deferred_signals
+from .walk import go_back, locate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What recovery did with one transaction."""
+
+    id: str
+    operation: str
+    outcome: str
+    """`rolled-back` (it was undone now), `committed` (it stood; only its cleanup was missing) or `cleaned`
+    (it had been rolled back; only its cleanup was missing)."""
+    steps_undone: int = 0
+    leftovers: tuple[Path, ...] = ()
+    """What could not be deleted yet."""
+
+    def to_dict(self) -> dict[str, object]:
+        """The outcome as a JSON object."""
+        return {
+            "id": self.id,
+            "operation": self.operation,
+            "outcome": self.outcome,
+            "steps_undone": self.steps_undone,
+            "leftovers": [str(path) for path in self.leftovers],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryReport:
+    """What recovery did, newest transaction first; empty when there was nothing to do."""
+
+    recovered: tuple[Recovered, ...] = ()
+
+    def lines(self) -> tuple[str, ...]:
+        """The report in sentences; none when there was nothing to do."""
+        return tuple(_sentence(each) for each in self.recovered)
+
+    def to_dict(self) -> dict[str, object]:
+        """The report as a JSON object."""
+        return {"recovered": [each.to_dict() for each in self.recovered], "lines": list(self.lines())}
+
+
+def unfinished(state_dir: Path) -> tuple[str, ...]:
+    """The ids of transactions that recovery has work with, newest first; deferred ones are none of them.
+
+    RecoveryNeededError when a journal is damaged. Reads only, in time that hardly grows with the history.
+    """
+    return tuple(identifier for identifier, progress in folder.unsettled(state_dir) if not progress.deferred)
+
+
+def deferred(state_dir: Path) -> tuple[str, ...]:
+    """The ids of transactions that wait for the next start (`Transaction.resume`); at most one is usual."""
+    return tuple(identifier for identifier, progress in folder.unsettled(state_dir) if progress.deferred)
+
+
+def recover(state_dir: Path, roots: Sequence[Path], *, lock: OwnerLock | None = None) -> RecoveryReport:
+    """Every unfinished transaction settled: undone without a commit line, cleaned up with one.
+
+    Takes the state folder's lock unless the caller hands in the one it holds: BusyError while another
+    process is at work (its transaction is not unfinished, only unfinished *yet*). RecoveryNeededError for
+    files that are damaged, hostile (paths outside `roots`) or ambiguous; then nothing was touched, except
+    that newer transactions may have been settled already. Can be killed at any instant and run again;
+    running it twice changes nothing. Blocks; SIGINT and SIGTERM wait until it is over.
+    """
+    state_dir = state_dir.absolute()
+    if not unfinished(state_dir):
+        return RecoveryReport()
+    if lock is not None and not lock.held:
+        raise SafeInstallError("lock-not-held", "Recovery was given a lock that is not held.")
+    absolute = [root.absolute() for root in roots]
+    if lock is not None:
+        return _recover_all(state_dir, absolute)
+    with OwnerLock(lock_path(state_dir), "recover"):
+        return _recover_all(state_dir, absolute)
+
+
+def _recover_all(state_dir: Path, roots: Sequence[Path]) -> RecoveryReport:
+    with deferred_signals():
+        folder.sweep_unborn(state_dir)
+        work = [
+            (identifier, progress, _load(state_dir, identifier, progress, roots))
+            for identifier, progress in folder.unsettled(state_dir)
+            if not progress.deferred
+        ]
+        # Looked at in full before the first is acted on. Only the newest can be judged by the disk yet.
+        if work and work[0][1].is_open:
+            locate(work[0][2].steps, work[0][1])
+        return RecoveryReport(
+            recovered=tuple(
+                _settle(folder.transactions_dir(state_dir) / identifier, progress, steps, roots)
+                for identifier, progress, steps in work
+            )
+        )
+
+
+def _load(state_dir: Path, identifier: str, progress: Progress, roots: Sequence[Path]) -> StepList:
+    directory = folder.transactions_dir(state_dir) / identifier
+    return folder.load_steps(directory, progress, roots=roots, state_dir=state_dir)
+
+
+def _settle(directory: Path, progress: Progress, steps: StepList, roots: Sequence[Path]) -> Recovered:
+    journal = Journal(folder.journal_path(directory))
+    undone = 0
+    outcome = "committed" if progress.state is TransactionState.COMMITTED else "cleaned"
+    try:
+        if progress.is_open:
+            undone = go_back(journal, steps.steps, progress, roots)
+            journal.append(
+                {
+                    "kind": "state",
+                    "state": TransactionState.ROLLED_BACK.value,
+                    "at": folder.now().isoformat(),
+                    "reason": "recovered after an interruption",
+                }
+            )
+            outcome = "rolled-back"
+    except RecoveryNeededError:
+        raise
+    except SafeInstallError as error:
+        raise RecoveryNeededError(
+            "undo-failed",
+            f"The transaction {directory.name} ({progress.operation}) could not be undone completely: "
+            f"{error.message}",
+            context={"transaction": directory.name, "undo-error": error.message, **error.context},
+            hints=(*error.hints, Hint("recover", "Then run `safe-install recover` again.")),
+        ) from error
+    left = clean(journal, steps.remove_on_commit if outcome == "committed" else steps.remove_on_rollback)
+    return Recovered(
+        id=directory.name,
+        operation=progress.operation,
+        outcome=outcome,
+        steps_undone=undone,
+        leftovers=left,
+    )
+
+
+def _sentence(each: Recovered) -> str:
+    name = f"{each.id} ({each.operation})"
+    if each.outcome == "rolled-back":
+        what = f"The interrupted transaction {name} was rolled back"
+        steps = "1 step" if each.steps_undone == 1 else f"{each.steps_undone} steps"
+        text = f"{what}: {steps} undone, everything is as it was before."
+    elif each.outcome == "committed":
+        text = f"The transaction {name} was complete; its leftovers were cleaned up."
+    else:
+        text = f"The transaction {name} had been rolled back; its leftovers were cleaned up."
+    if each.leftovers:
+        text += f" In use and not deleted yet: {', '.join(map(str, each.leftovers))}."
+    return text
