@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import Hint, redact
 from .types import Finding
@@ -17,6 +17,10 @@ class Place:
     pack: str
     file: str
     line: int = 0
+
+    def at(self, line: int) -> Place:
+        """Another line of the same file; 0 for the file as a whole."""
+        return replace(self, line=line)
 
     def finding(self, code: str, message: str, *hints: Hint) -> Finding:
         """A finding about this place."""

@@ -6,7 +6,6 @@ says so: no line vanishes.
 
 from __future__ import annotations
 
-import posixpath
 import re
 
 from ..errors import Hint
@@ -22,7 +21,7 @@ from .options import (
     split_options,
 )
 from .place import Place, shown
-from .reader import MAX_FILE_BYTES, Reader, UnreadableFile
+from .reader import MAX_FILE_BYTES, Reader, UnreadableFile, path_inside
 from .requirement_text import invalid_requirement, line_too_long, read_requirement, refuse_plainly
 from .text import MAX_LINES, LogicalLine, count_lines, decode, foreign_kind, logical_lines
 from .types import Finding, Gathered, Include, IndexOption, RequirementLine
@@ -35,17 +34,20 @@ _HASH = re.compile(r"sha256:[0-9a-fA-F]{64}|sha384:[0-9a-fA-F]{96}|sha512:[0-9a-
 """The algorithms pip accepts (`STRONG_HASHES`)."""
 
 
-def read_requirements(pack: str, entry: str, read: Reader) -> Gathered:
+def read_requirements(
+    pack: str, entry: str, read: Reader, *, asked: Place | None = None, constraint: bool = False
+) -> Gathered:
     """What the file `entry` of the pack declares, with all files it includes by `-r` and `-c`.
 
     A file is read once as requirements and once as constraints, however often it is included. What a
     constraint file includes counts as constraints too (as uv does; pip would install it).
+    `asked` is the place that names the file, where that is no requirements file itself.
     Blocks only as `read` does. Raises nothing of its own: all that is wrong is a finding.
 
     Example: a file with the line `numpy>=1.25  # fast` gives one RequirementLine of text `numpy>=1.25`.
     """
     reading = _Reading(pack, read)
-    reading.read_file(entry, constraint=False, asked=None)
+    reading.read_file(entry, constraint=constraint, asked=asked)
     return reading.gathered()
 
 
@@ -186,25 +188,12 @@ class _Reading:
             self._findings.append(place.finding("option-ignored", f"{what} is not followed."))
 
     def _include(self, target: str, place: Place, *, constraint: bool) -> None:
-        if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", target):
-            self._findings.append(
-                place.finding(
-                    "include-remote",
-                    f"{shown(target)} is not in the pack; only files of the pack are read.",
-                    Hint("copy-lines", "Copy its lines into the pack's requirements.txt."),
-                )
-            )
+        try:
+            file = path_inside(place.file, target)
+        except UnreadableFile as problem:
+            self._findings.append(problem.finding(pack=place.pack, file=place.file, line=place.line))
             return
-        file = posixpath.normpath(posixpath.join(posixpath.dirname(place.file), target))
-        if file.startswith(("/", "../")) or file == ".." or re.match(r"[A-Za-z]:", file):
-            self._findings.append(
-                place.finding(
-                    "file-outside-pack",
-                    f"{shown(target)} lies outside the pack and is not read.",
-                    Hint("copy-lines", "Copy its lines into a file inside the pack."),
-                )
-            )
-        elif file in self._open:
+        if file in self._open:
             self._findings.append(
                 place.finding(
                     "include-cycle", f"{shown(target)} is being read already: the files include each other."

@@ -120,7 +120,7 @@ def logical_lines(text: str) -> tuple[LogicalLine, ...]:
         start = start if parts else number
         comment = _comment_start(physical)
         if comment < 0 and physical.endswith("\\"):
-            parts.append(physical.strip("\\"))
+            parts.append(physical.rstrip("\\"))
             continue
         # pip joins `a # why \` with the next line, which so vanishes in the comment; uv and we do not.
         logical.append((start, "".join([*parts, physical if comment < 0 else physical[:comment]]).strip()))
