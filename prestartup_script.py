@@ -18,6 +18,8 @@ _LOG = logging.getLogger("safe_install")
 _PRIVATE = "_safe_install_at_start"
 """Our package's name here; its real name may belong to an installed copy of another version."""
 _PARTS_OF_PYTHON = ("purelib", "platlib", "scripts", "data")
+_NEIGHBOUR = ".safe-install"
+"""The hidden folder beside site-packages and custom_nodes in which stages and payloads lie."""
 
 
 def recover_at_start() -> None:
@@ -40,10 +42,11 @@ def _state_folder(folder_paths: Any) -> Path:
 
 
 def _roots(folder_paths: Any) -> tuple[Path, ...]:
-    """The folders in which recovery may move things: this Python's own and the host's custom_nodes."""
+    """The folders in which recovery may move things: this Python's, the host's, and their neighbours."""
     python = [Path(sysconfig.get_path(part)) for part in _PARTS_OF_PYTHON]
     packs = [Path(folder) for folder in folder_paths.get_folder_paths("custom_nodes")]
-    return tuple(dict.fromkeys([*python, *packs]))
+    folders = [*python, *packs]
+    return tuple(dict.fromkeys([*folders, *(folder.parent / _NEIGHBOUR for folder in folders)]))
 
 
 def _load(module: str) -> Any:
