@@ -96,6 +96,9 @@ def run(
             _raise_if_over(argv, cancel, deadline, readers)
         _drain(process, readers)
         _raise_reader_fault(readers)
+        if sys.platform != "win32":
+            # What the child left running with its pipes closed; nobody waits for it any more.
+            _signal_tree(process, kill=True)
     except BaseException:
         _stop(process, ended)
         _drain(process, readers)

@@ -219,6 +219,28 @@ def test_every_way_to_die_fails_one_module_only(scene: Scene) -> None:
     assert "Segmentation fault" in segfault.detail
 
 
+def test_nothing_of_a_trial_keeps_running(scene: Scene) -> None:
+    """A process that an imported module leaves behind, cut off from all pipes, is ended with the trial."""
+    witness = scene.root / "pid"
+    leave = (
+        "import subprocess, sys\nnull = subprocess.DEVNULL\n"
+        "command = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
+        "left = subprocess.Popen(command, stdout=null, stderr=null)\n"
+        f"open({str(witness)!r}, 'w').write(str(left.pid))"
+    )
+    assert scene.replace(scene.wheel("alpha", "1", {"alpha": leave}), names=["alpha"]).new_failures == ()
+    deadline = time.monotonic() + 5
+    while _is_running(int(witness.read_text(encoding="utf-8"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _is_running(pid: int) -> bool:
+    # A dead process whose parent does not collect it still has a number.
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], check=False, capture_output=True, text=True)
+    return shown.stdout.strip()[:1] not in ("", "Z")
+
+
 def test_a_failure_caused_by_a_neighbour_is_tried_alone(scene: Scene) -> None:
     """A module that fails only after another one was imported works for its users, and passes."""
     scene.live("alpha", a_first="", b_second="")
