@@ -89,7 +89,12 @@ def put_stage_in_place(
             site.addsitedir(folder)
     added = [entry for entry in sys.path if entry not in known and entry not in stage]
     rest = [entry for entry in sys.path if entry not in added and entry not in stage]
-    place = next((number for number, entry in enumerate(rest) if entry in live), len(rest))
+    # By their real names: `lib64` may be a link to `lib`, and Windows does not care for case.
+    real = {os.path.normcase(os.path.realpath(entry)) for entry in live}
+    place = next(
+        (number for number, entry in enumerate(rest) if os.path.normcase(os.path.realpath(entry)) in real),
+        len(rest),
+    )
     sys.path[:] = rest[:place] + stage + added + rest[place:]
     sys.meta_path.insert(0, StageFinder(stage, live, masked, shared))
     importlib.invalidate_caches()
