@@ -1,0 +1,238 @@
+"""Settling wishes that cannot all be met: core wins over packs, newest wins between packs (design note, option c).
+
+Giving up a *pack's* version limit never breaks a library: the solver still holds every library to its own bounds.
+So a losing line is relaxed (its name stays, its limits go) rather than overridden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TypeVar
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from .types import CORE, Decision, Wish
+from .wishes import SolveLine
+
+T = TypeVar("T")
+
+
+class Policy(str, Enum):
+    """How a clash between packs is settled."""
+
+    NEWEST = "newest"
+    """The newest version wanted wins, as the design note says."""
+    FEWEST_BROKEN = "fewest-broken"
+    """The version that violates the fewest lines wins; the newest of those."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A version no pack can move, and why."""
+
+    version: str
+    rule: str
+    reason: str
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Versions no pack can leave, without one version being fixed (core's own specifier, a companion rule)."""
+
+    specifier: SpecifierSet
+    rule: str
+    reason: str
+    wish: Wish
+
+
+Limits = Mapping[str, tuple[Limit, ...]]
+"""{canonical name: limits on it}."""
+
+
+def settle_direct_clashes(
+    lines: Sequence[SolveLine], *, pins: Mapping[str, Pin], limits: Limits, policy: Policy
+) -> tuple[SolveLine, ...]:
+    """The lines with those relaxed that contradict a pin, core's own limits, or each other by their specifiers alone.
+
+    Pure and order-independent; running it on its own result changes nothing.
+    """
+    losers: dict[tuple[str, str, int, str], str] = {}
+    by_name: dict[str, list[SolveLine]] = {}
+    for line in lines:
+        if line.applies and line.name and line.asks_version:
+            by_name.setdefault(line.name, []).append(line)
+    for name, asking in by_name.items():
+        pin = pins.get(name)
+        if pin:
+            losers.update({line.key: pin.rule for line in asking if not line.accepts(pin.version)})
+            continue
+        combined = SpecifierSet()
+        for limit in limits.get(name, ()):
+            losers.update(
+                {
+                    line.key: limit.rule
+                    for line in asking
+                    if (line.specifier & limit.specifier).is_unsatisfiable()
+                }
+            )
+            combined &= limit.specifier
+        rest = [line for line in asking if line.key not in losers]
+        winners = {line.key for line in _largest_agreement(rest, combined, policy)}
+        losers.update({line.key: f"{policy.value}-wins" for line in rest if line.key not in winners})
+    return tuple(replace(line, relaxed_by=losers[line.key]) if line.key in losers else line for line in lines)
+
+
+def _largest_agreement(lines: Sequence[SolveLine], limit: SpecifierSet, policy: Policy) -> list[SolveLine]:
+    """Lines that can all be met together: grown from the newest demand, or (fewest-broken) the largest such set."""
+    combined = limit
+    for line in lines:
+        combined &= line.specifier
+    if not combined.is_unsatisfiable():
+        return list(lines)
+    ranked = sorted(lines, key=lambda line: (demand(line.specifier), line.key), reverse=True)
+    if policy is Policy.NEWEST:
+        return _grow(ranked, limit)
+    agreements = [_grow([seed, *(line for line in ranked if line is not seed)], limit) for seed in ranked]
+    # `max` keeps the first of equals, and `ranked` starts with the newest demand: newest is the tie-break.
+    return max(
+        agreements, key=lambda agreement: len({line.line.pack for line in agreement}) * 1000 + len(agreement)
+    )
+
+
+def _grow(lines: Iterable[SolveLine], limit: SpecifierSet) -> list[SolveLine]:
+    agreed: list[SolveLine] = []
+    combined = limit
+    for line in lines:
+        narrowed = combined & line.specifier
+        if not narrowed.is_unsatisfiable():
+            agreed.append(line)
+            combined = narrowed
+    return agreed
+
+
+_NO_BOUND = Version("0.dev0")
+_UNLIMITED = Version("999999!0")
+
+
+def demand(specifier: SpecifierSet) -> tuple[Version, Version]:
+    """How new a version the specifier demands: (lower bound, upper bound), for ordering "newest wins".
+
+    >>> demand(SpecifierSet(">=2.1")) > demand(SpecifierSet("==1.26.4")) > demand(SpecifierSet("<2"))
+    True
+    """
+    lower, upper = _NO_BOUND, _UNLIMITED
+    for part in specifier:
+        try:
+            version = Version(part.version.removesuffix(".*"))
+        except InvalidVersion:
+            continue
+        if part.operator in ("==", "===", ">=", ">", "~="):
+            lower = max(lower, version)
+        if part.operator in ("==", "===", "<", "<="):
+            upper = min(upper, version)
+    return lower, upper
+
+
+def minimal_conflict(items: Sequence[T], fails: Callable[[Sequence[T]], bool]) -> tuple[T, ...]:
+    """A smallest (by inclusion) part of `items` for which `fails` is true; QuickXplain (Junker, AAAI 2004).
+
+    `fails` must be monotone: adding items never makes a failing set succeed. Returns () if `fails(())` is true
+    already or `fails(items)` is false. Calls `fails` about k * log2(n / k) times for k items of n.
+    """
+    if not fails(items) or fails(()):
+        return ()
+    return tuple(_quick_explain((), False, list(items), fails))
+
+
+def _quick_explain(
+    background: tuple[T, ...], grew: bool, items: list[T], fails: Callable[[Sequence[T]], bool]
+) -> list[T]:
+    if grew and fails(background):
+        return []
+    if len(items) == 1:
+        return items
+    half = len(items) // 2
+    first, second = items[:half], items[half:]
+    from_second = _quick_explain((*background, *first), True, second, fails)
+    from_first = _quick_explain((*background, *from_second), bool(from_second), first, fails)
+    return from_first + from_second
+
+
+def newer_count(candidate: Mapping[str, str], other: Mapping[str, str]) -> int:
+    """How many packages are newer in `candidate` than in `other`, less how many are older."""
+    balance = 0
+    for name, version in candidate.items():
+        if name in other and other[name] != version:
+            balance += 1 if Version(version) > Version(other[name]) else -1
+    return balance
+
+
+def violated_lines(lines: Iterable[SolveLine], versions: Mapping[str, str]) -> tuple[SolveLine, ...]:
+    """The lines that a set of {name: version} does not meet: package missing, or another version."""
+    return tuple(
+        line
+        for line in lines
+        if line.applies
+        and line.name
+        and not line.url
+        and not (line.line.constraint and line.name not in versions)
+        and (line.name not in versions or not line.accepts(versions[line.name]))
+    )
+
+
+def version_decisions(
+    lines: Sequence[SolveLine], versions: Mapping[str, str], *, pins: Mapping[str, Pin], limits: Limits
+) -> tuple[Decision, ...]:
+    """One decision per package whose lines could not all be met, with everyone who wants it and whose line is violated."""
+    violated: dict[str, list[SolveLine]] = {}
+    for line in violated_lines(lines, versions):
+        violated.setdefault(line.name, []).append(line)
+    decisions = []
+    for name in sorted(violated):
+        losing = violated[name]
+        pin = pins.get(name)
+        rules = sorted({line.relaxed_by for line in losing if line.relaxed_by})
+        rule = pin.rule if pin else (rules[0] if rules else "not-solvable")
+        strong = ((pin.wish,) if pin else ()) + tuple(limit.wish for limit in limits.get(name, ()))
+        reasons = {limit.rule: limit.reason for limit in limits.get(name, ())}
+        decisions.append(
+            Decision(
+                package=name,
+                rule=rule,
+                chosen=versions.get(name, "not installed"),
+                wanted=tuple(
+                    dict.fromkeys(
+                        (*strong, *(line.wish for line in lines if line.applies and line.name == name))
+                    )
+                ),
+                violates=tuple(line.wish for line in losing),
+                reason=pin.reason if pin else reasons.get(rule, REASONS.get(rule, "")),
+            )
+        )
+    return tuple(decisions)
+
+
+REASONS = {
+    "core-wins": "ComfyUI's own requirements always win over a pack's.",
+    "newest-wins": "Between packs the newest version wanted wins.",
+    "fewest-broken-wins": "Between packs the version that violates the fewest lines wins, the newest of those.",
+    "pack-contradicts-itself": "The pack's own lines cannot all be met together; the newest demand was kept.",
+    "library-bounds": "Another wanted package does not allow this version.",
+}
+"""What each rule of the merge says, in words."""
+
+CORE_PIN_REASON = "ComfyUI's own packages stay as installed; a pack never moves them."
+
+
+def core_pin(name: str, version: str, requirement: str) -> Pin:
+    """The pin of a package of core's closure."""
+    return Pin(
+        version=version,
+        rule="core-wins",
+        reason=CORE_PIN_REASON,
+        wish=Wish(pack=CORE, requirement=requirement or f"{name}=={version}"),
+    )

@@ -1,0 +1,197 @@
+"""Where locked versions come from, and what their metadata requires."""
+
+from __future__ import annotations
+
+import email.parser
+import json
+import os
+import tempfile
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
+from packaging.utils import parse_wheel_filename
+
+from ..core.solve import Solution
+from ..core.types import LockedPackage, PythonInfo
+from ..errors import SafeInstallError
+from .uv import Uv
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
+METADATA_TIMEOUT = 20
+"""Seconds for one small metadata file."""
+
+
+class ArtefactFinder:
+    """Files and metadata of locked versions, by uv's own lock. Blocks; call from a thread."""
+
+    def __init__(self, uv: Uv, python: PythonInfo, *, cache: Path, allow_builds: bool) -> None:
+        """`cache`: folder in which metadata is remembered by the hash of its wheel."""
+        self._uv = uv
+        self._python = python
+        self._cache = cache / "metadata"
+        self._allow_builds = allow_builds
+        self._tags = tuple(_tags(python))
+        self._texts: dict[tuple[str, ...], str] = {}
+        self._lock = threading.Lock()
+
+    def lock_text(self, solution: Solution, names: Sequence[str]) -> str:
+        """PEP 751 text for those names of the solution; empty for no names. Raises SolveFailureError."""
+        texts = tuple(sorted(_pin_text(name, solution) for name in names))
+        if not texts:
+            return ""
+        with self._lock:
+            known = self._texts.get(texts)
+        if known is None:
+            known = self._uv.lock(texts, allow_builds=self._allow_builds)
+            with self._lock:
+                self._texts[texts] = known
+        return known
+
+    def locate(self, solution: Solution, kept: Mapping[str, str]) -> tuple[LockedPackage, ...]:
+        """The packages of a solution, sorted by name; those in `kept` are as installed and come from nowhere."""
+        wanted = [name for name in solution.versions if name not in kept]
+        found = self._read_lock(self.lock_text(solution, wanted))
+        packages = []
+        for name in sorted(solution.versions):
+            wanters = tuple(sorted(solution.via.get(name, ())))
+            if name in found:
+                package, version = found[name]
+                packages.append(self._locked(package, version or solution.versions[name], wanters))
+            else:
+                packages.append(
+                    LockedPackage(
+                        name=name, version=kept.get(name, solution.versions[name]), wanted_by=wanters
+                    )
+                )
+        return tuple(packages)
+
+    def requires(self, packages: Sequence[LockedPackage]) -> Mapping[str, tuple[str, ...]]:
+        """{name: Requires-Dist} of packages that come as wheels; a package whose metadata cannot be read is left out."""
+
+        def read(package: LockedPackage) -> tuple[str, tuple[str, ...] | None]:
+            return package.name, self._metadata(package)
+
+        sources = [package for package in packages if package.url and not package.builds]
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            return {name: lines for name, lines in pool.map(read, sources) if lines is not None}
+
+    # --- the lock ------------------------------------------------------------------------------------------------
+
+    def _read_lock(self, text: str) -> dict[str, tuple[Package, str]]:
+        if not text:
+            return {}
+        try:
+            pylock = Pylock.from_dict(tomllib.loads(text))
+        except (PylockValidationError, tomllib.TOMLDecodeError) as error:
+            raise SafeInstallError(
+                "lock-unreadable", "uv wrote a lock that cannot be read.", context={"reason": error}
+            ) from error
+        return {package.name: (package, str(package.version or "")) for package in pylock.packages}
+
+    def _locked(self, package: Package, version: str, wanters: tuple[str, ...]) -> LockedPackage:
+        wheel = None
+        by_name = {
+            entry.filename if hasattr(entry, "filename") else _file_name(entry.url or entry.path or ""): entry
+            for entry in package.wheels or ()
+        }
+        for tag in self._tags:
+            wheel = next(
+                (entry for file, entry in by_name.items() if tag in parse_wheel_filename(file)[3]), None
+            )
+            if wheel is not None:
+                break
+        artefact = wheel or package.sdist or package.archive
+        if artefact is not None:
+            return LockedPackage(
+                name=package.name,
+                version=version,
+                url=artefact.url or artefact.path or "",
+                hashes=tuple(sorted(f"{kind}:{digest}" for kind, digest in (artefact.hashes or {}).items())),
+                size=artefact.size or 0,
+                wanted_by=wanters,
+                builds=wheel is None and not str(artefact.url or artefact.path).endswith(".whl"),
+            )
+        origin = package.vcs.url if package.vcs else (package.directory.path if package.directory else "")
+        return LockedPackage(
+            name=package.name, version=version, url=origin or "", wanted_by=wanters, builds=True
+        )
+
+    # --- metadata ------------------------------------------------------------------------------------------------
+
+    def _metadata(self, package: LockedPackage) -> tuple[str, ...] | None:
+        digest = package.hashes[0].partition(":")[2] if package.hashes else ""
+        remembered = self._cache / f"{digest}.json"
+        if digest:
+            try:
+                lines = json.loads(remembered.read_text(encoding="utf-8"))
+                return tuple(str(line) for line in lines)
+            except (OSError, ValueError, TypeError):
+                pass  # not remembered yet, or damaged: read it again
+        try:
+            text = self._read_metadata(package.url)
+        except (OSError, zipfile.BadZipFile, KeyError, StopIteration, ValueError, urllib.error.URLError):
+            return None
+        message = email.parser.HeaderParser().parsestr(text)
+        lines = tuple(str(line) for line in message.get_all("Requires-Dist", []))
+        if digest:
+            self._remember(remembered, lines)
+        return lines
+
+    def _read_metadata(self, url: str) -> str:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme in ("http", "https"):
+            # PEP 658: the index serves a wheel's metadata beside it.
+            address = urllib.parse.urlunsplit(parts._replace(path=parts.path + ".metadata", fragment=""))
+            with urllib.request.urlopen(address, timeout=METADATA_TIMEOUT) as answer:  # noqa: S310 - scheme checked above
+                body: bytes = answer.read(4_000_000)
+            text = body.decode("utf-8", "replace")
+            if not text.lstrip().startswith(("Metadata-Version", "Name")):
+                raise ValueError("not a metadata file")
+            return text
+        path = Path(urllib.request.url2pathname(parts.path)) if parts.scheme == "file" else Path(url)
+        with zipfile.ZipFile(path) as wheel:
+            name = next(
+                name
+                for name in wheel.namelist()
+                if name.endswith(".dist-info/METADATA") and name.count("/") == 1
+            )
+            return wheel.read(name).decode("utf-8", "replace")
+
+    def _remember(self, path: Path, lines: tuple[str, ...]) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+                json.dump(lines, file)
+            os.replace(file.name, path)
+        except OSError:
+            return  # remembering is a convenience
+
+
+def _pin_text(name: str, solution: Solution) -> str:
+    url = solution.urls.get(name)
+    return f"{name} @ {url}" if url else f"{name}=={solution.versions[name]}"
+
+
+def _file_name(location: str) -> str:
+    return urllib.parse.unquote(urllib.parse.urlsplit(location).path.rpartition("/")[2])
+
+
+def _tags(python: PythonInfo) -> list[Tag]:
+    """The wheel tags of the target, best first. The target runs on this machine, so our platform tags are its own."""
+    major, minor = (int(part) for part in python.version.split(".")[:2])
+    platforms = list(platform_tags())
+    interpreter = f"cp{major}{minor}" if python.implementation.lower() == "cpython" else f"pp{major}{minor}"
+    tags = list(cpython_tags((major, minor), platforms=platforms)) if interpreter.startswith("cp") else []
+    return [*tags, *compatible_tags((major, minor), interpreter, platforms)]

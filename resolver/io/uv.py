@@ -1,0 +1,454 @@
+"""uv, asked to resolve and to fill a stage. It never touches the live environment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ..core.solve import Solution, SolveFailureError, SolveInput, SolveProblem, SolveRequest
+from ..core.types import PythonInfo
+from ..errors import Hint, SafeInstallError
+from .process import Completed, clean_environment, run
+
+FRESH_SECONDS = 600
+"""How long an answer of the index counts as fresh: what the public index itself says in its cache headers.
+
+Some mirrors send no such header, and uv then asks again for hundreds of pages at every solve.
+"""
+
+# What the public index itself answers: pages live ten minutes, a file never changes under its name.
+_CACHE_CONTROL = f'api = "max-age={FRESH_SECONDS}", files = "max-age=365000000, immutable"'
+
+
+def find_uv() -> Path:
+    """The uv executable of the `uv` package. Raises SafeInstallError `uv-missing`."""
+    try:
+        from uv import find_uv_bin
+
+        return Path(find_uv_bin())
+    except (ImportError, FileNotFoundError) as error:
+        raise SafeInstallError(
+            "uv-missing",
+            "The program uv was not found, which does the resolving.",
+            context={"reason": error},
+            hints=(
+                Hint(
+                    "install-uv",
+                    "Install it into the environment Safe Install runs in: `python -m pip install uv`.",
+                ),
+            ),
+        ) from error
+
+
+class Uv:
+    """uv for one target interpreter. Every method blocks; call from a thread. Safe to share between threads."""
+
+    def __init__(
+        self, python: PythonInfo, *, cache: Path, stubs: Path | None = None, refresh: bool = False
+    ) -> None:
+        """`cache`: folder for remembered answers; `stubs`: folder of metadata-only wheels (see `stubs.py`)."""
+        self._uv = find_uv()
+        self._python = python
+        self._cache = cache
+        self._stubs = stubs
+        self._refresh = refresh
+        self._lock = threading.Lock()
+        self._settings: tuple[str, ...] | None = None
+        self._fingerprint = ""
+
+    def solve(self, request: SolveRequest, cancel: threading.Event | None = None) -> Solution:
+        """The solution of one request, perhaps remembered from the last minutes. Raises SolveFailureError."""
+        key = self._key(request)
+        remembered = self._recall(key)
+        if remembered is None:
+            remembered = self._solve(request, cancel)
+            self._remember(key, remembered)
+        if isinstance(remembered, SolveFailureError):
+            raise remembered
+        return remembered
+
+    def solve_each(
+        self, requests: Sequence[SolveRequest], cancel: threading.Event | None = None
+    ) -> list[Solution | SolveFailureError]:
+        """The answers to several requests, asked in parallel, in their order."""
+
+        def answer(request: SolveRequest) -> Solution | SolveFailureError:
+            try:
+                return self.solve(request, cancel)
+            except SolveFailureError as failure:
+                return failure
+
+        with ThreadPoolExecutor(max_workers=max(2, min(8, os.cpu_count() or 2))) as pool:
+            return list(pool.map(answer, requests))
+
+    def lock(self, texts: Sequence[str], *, allow_builds: bool, cancel: threading.Event | None = None) -> str:
+        """The text of a `pylock.toml` (PEP 751) with URLs and hashes for exactly these `name==version` or URL texts."""
+        with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
+            (Path(folder) / "lock.in").write_text("\n".join(texts) + "\n", encoding="utf-8")
+            arguments = [
+                "lock.in",
+                "--no-deps",
+                "--format",
+                "pylock.toml",
+                "--output-file",
+                "pylock.toml",
+                "--no-header",
+            ]
+            self._compile([*arguments, *self._build_flags(allow_builds)], folder, cancel, with_stubs=False)
+            return (Path(folder) / "pylock.toml").read_text(encoding="utf-8")
+
+    def stage(
+        self,
+        pylock: Path,
+        prefix: Path,
+        *,
+        allow_builds: bool,
+        offline: bool = False,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        """Fill `prefix` with exactly the packages of the lock file. All downloading and building happens here.
+
+        Raises SafeInstallError `stage-failed` (or a more telling code) with uv's last lines; the live environment is never written.
+        """
+        # Copies, not hardlinks: a later in-place edit of an installed file must not reach uv's cache (peers.md 1.4) ... and
+        # where the file system can clone, uv clones. On one volume without clones a hardlink saves a full copy, so the mode
+        # is left to the caller's UV_LINK_MODE where set.
+        arguments = [
+            "pip",
+            "install",
+            "--prefix",
+            str(prefix),
+            "--python",
+            self._python.executable,
+            "--no-deps",
+            "-r",
+            str(pylock),
+        ]
+        arguments += [
+            "--no-progress",
+            "--link-mode",
+            os.environ.get("UV_LINK_MODE", "clone"),
+            *self._build_flags(allow_builds),
+        ]
+        if offline:
+            arguments.append("--offline")
+        with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
+            done = self._run(arguments, folder, cancel)
+        if done.returncode:
+            raise staging_error(done.stderr)
+
+    # --- one compile ---------------------------------------------------------------------------------------------
+
+    def _solve(self, request: SolveRequest, cancel: threading.Event | None) -> Solution | SolveFailureError:
+        if not any(entry.texts for entry in request.inputs):
+            return Solution(versions={}, urls={}, via={})
+        with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
+            root = Path(folder)
+            labels: dict[str, str] = {}
+            arguments: list[str] = []
+            for number, entry in enumerate(request.inputs):
+                file = _write_input(root, f"in{number:04d}", entry)
+                labels[file] = entry.label
+                arguments.append(file)
+            for option, texts in (
+                ("constraints", request.constraints),
+                ("overrides", request.overrides),
+                ("excludes", request.excludes),
+            ):
+                if texts:
+                    (root / f"{option}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+                    arguments += [f"--{option}", f"{option}.txt"]
+            output = root / "out.txt"
+            # uv takes the versions of an output file that exists already as preferences: that is "least change".
+            output.write_text(
+                "".join(f"{name}=={version}\n" for name, version in sorted(request.preferences.items())),
+                encoding="utf-8",
+            )
+            arguments += [
+                "--output-file",
+                "out.txt",
+                "--no-header",
+                "--annotation-style",
+                "split",
+                "--no-strip-extras",
+            ]
+            arguments += self._build_flags(request.allow_builds)
+            try:
+                self._compile(arguments, folder, cancel, with_stubs=True)
+            except SolveFailureError as failure:
+                return failure
+            return parse_solution(output.read_text(encoding="utf-8"), labels)
+
+    def _compile(
+        self, arguments: Sequence[str], folder: str, cancel: threading.Event | None, *, with_stubs: bool
+    ) -> None:
+        command = ["pip", "compile", *arguments, "--quiet", "--python", self._python.executable]
+        if with_stubs and self._stubs is not None:
+            command += ["--find-links", str(self._stubs)]
+        if self._refresh:
+            command.append("--refresh")
+            self._refresh = False
+        done = self._run(command, folder, cancel)
+        if done.returncode:
+            raise SolveFailureError(classify(done.stderr), done.stderr)
+
+    @staticmethod
+    def _build_flags(allow_builds: bool) -> list[str]:
+        return [] if allow_builds else ["--no-build"]
+
+    def _run(self, arguments: Sequence[str], folder: str, cancel: threading.Event | None) -> Completed:
+        environment = clean_environment({"NO_COLOR": "1", "UV_NO_PROGRESS": "1"})
+        settings = self._fresh_settings()
+        if settings:
+            for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"):
+                environment.pop(name, None)
+        return run(
+            [str(self._uv), *arguments, *settings], env=environment, cwd=folder, cancel=cancel, timeout=3600
+        )
+
+    # --- how fresh the index's pages must be ---------------------------------------------------------------------
+
+    def _fresh_settings(self) -> tuple[str, ...]:
+        """uv options that let index pages of the last minutes count as fresh; () where the user configured uv himself."""
+        with self._lock:
+            if self._settings is None:
+                self._settings = self._make_fresh_settings()
+            return self._settings
+
+    def _make_fresh_settings(self) -> tuple[str, ...]:
+        with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
+            (Path(folder) / "empty.in").touch()
+            command = [
+                str(self._uv),
+                "pip",
+                "compile",
+                "empty.in",
+                "--emit-index-url",
+                "--no-header",
+                "--quiet",
+                "--offline",
+            ]
+            done = run(
+                [*command, "--python", self._python.executable],
+                env=clean_environment({"NO_COLOR": "1"}),
+                cwd=folder,
+                timeout=60,
+            )
+        self._fingerprint = hashlib.sha256(done.stdout.encode()).hexdigest()
+        urls = re.findall(r"^--(index-url|extra-index-url) (\S+)$", done.stdout, re.MULTILINE)
+        own_settings = any(path.is_file() for path in _user_settings())
+        if own_settings or done.returncode or not urls or any("@" in url or '"' in url for _, url in urls):
+            # `--config-file` replaces the user's configuration, so it is used only where there is none to replace.
+            return ()
+        lines = []
+        for kind, url in urls:
+            default = "default = true\n" if kind == "index-url" else ""
+            lines.append(f'[[index]]\nurl = "{url}"\n{default}cache-control = {{ {_CACHE_CONTROL} }}\n')
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+            settings = self._cache / "uv.toml"
+            settings.write_text("\n".join(sorted(lines)), encoding="utf-8")
+        except OSError:
+            return ()
+        return ("--config-file", str(settings))
+
+    # --- remembered answers --------------------------------------------------------------------------------------
+
+    def _key(self, request: SolveRequest) -> str:
+        self._fresh_settings()
+        stubs = sorted(os.listdir(self._stubs)) if self._stubs else []
+        python = [self._python.executable, self._python.version, self._python.platform]
+        body = json.dumps([asdict(request), stubs, python, self._fingerprint], sort_keys=True, default=str)
+        return hashlib.sha256(body.encode()).hexdigest()
+
+    def _recall(self, key: str) -> Solution | SolveFailureError | None:
+        path = self._cache / "solves" / f"{key}.json"
+        try:
+            if self._refresh or time.time() - path.stat().st_mtime > FRESH_SECONDS:
+                return None
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if "problem" in document:
+                return SolveFailureError(SolveProblem(document["problem"]), document["output"])
+            via = {name: tuple(wanters) for name, wanters in document["via"].items()}
+            return Solution(versions=document["versions"], urls=document["urls"], via=via)
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+            return None  # a cache: whatever cannot be read is asked again
+
+    def _remember(self, key: str, answer: Solution | SolveFailureError) -> None:
+        if isinstance(answer, SolveFailureError):
+            if answer.problem in (SolveProblem.NETWORK, SolveProblem.BUILD_FAILED):
+                return
+            document: dict[str, object] = {"problem": answer.problem.value, "output": answer.output}
+        else:
+            document = {"versions": dict(answer.versions), "urls": dict(answer.urls), "via": dict(answer.via)}
+        folder = self._cache / "solves"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
+                json.dump(document, file)
+            os.replace(file.name, folder / f"{key}.json")
+        except OSError:
+            return  # remembering is a convenience; a read-only state folder must not stop a plan
+
+
+def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
+    """The solution in a requirements file that `uv pip compile --annotation-style split` wrote."""
+    versions: dict[str, str] = {}
+    urls: dict[str, str] = {}
+    via: dict[str, list[str]] = {}
+    current = ""
+    for raw in text.splitlines():
+        line = raw.strip()
+        if not line:
+            continue
+        if not line.startswith("#"):
+            requirement = Requirement(line.split(" #", 1)[0].rstrip(" \\"))
+            current = canonicalize_name(requirement.name)
+            versions[current] = next((part.version for part in requirement.specifier), "")
+            if requirement.url:
+                urls[current] = requirement.url
+            via[current] = []
+            continue
+        wanter = line.lstrip("#").strip().removeprefix("via").strip()
+        if not wanter or not current:
+            continue
+        if wanter.startswith("-r "):
+            via[current].append(labels.get(wanter[3:].strip(), wanter[3:].strip()))
+        elif not wanter.startswith(("-c ", "--override", "--constraint")):
+            name = wanter.split(" ", 1)[0]
+            via[current].append(labels.get(name, canonicalize_name(name)))
+    return Solution(
+        versions=versions,
+        urls=urls,
+        via={name: tuple(dict.fromkeys(wanters)) for name, wanters in via.items()},
+    )
+
+
+_PROBLEMS: tuple[tuple[SolveProblem, str], ...] = (
+    (
+        SolveProblem.NETWORK,
+        r"error sending request|dns error|failed to lookup|connection refused|connect error|timed out|network is unreachable"
+        r"|network was disabled|network connectivity is disabled|tls handshake|failed to fetch.{0,400}(50\d|429)|could not connect|invalid peer certificate",
+    ),
+    (
+        SolveProblem.BUILD_FAILED,
+        r"failed to build|build backend returned an error|failed to (?:download|resolve) and build|git operation failed",
+    ),
+    (
+        SolveProblem.INVALID,
+        r"couldn't parse requirement|failed to parse|expected .{0,40}(?:version|marker|requirement)|unsupported requirement",
+    ),
+    (
+        SolveProblem.NO_SUCH_PACKAGE,
+        r"was not found in the package registry|not found in the provided package locations|status code 404|unknown index",
+    ),
+    (SolveProblem.NEEDS_BUILD, r"building from source is disabled|has no usable wheels|no usable wheels"),
+    (
+        SolveProblem.NO_VERSION_FOR_PYTHON,
+        r"does not satisfy python|no wheels with a matching python|matching platform|requires-python|no matching distribution"
+        r"|there (?:is|are) no versions? of|no versions? of|only .{0,200} (?:is|are) available",
+    ),
+)
+
+
+def classify(output: str) -> SolveProblem:
+    """The class of reason in uv's words. Only the class: which line is to blame is worked out from our own table."""
+    text = " ".join(output.lower().split())
+    for problem, pattern in _PROBLEMS:
+        if re.search(pattern, text):
+            return problem
+    return SolveProblem.CONFLICT
+
+
+def staging_error(output: str) -> SafeInstallError:
+    """What went wrong while filling the stage, by the class of uv's message."""
+    text = " ".join(output.lower().split())
+    known = (
+        (
+            "hash-mismatch",
+            r"hash mismatch",
+            "A downloaded file is not the one the lock names.",
+            Hint(
+                "do-not-trust-index",
+                "The index or a proxy serves another file under that name: do not install it; plan again with --refresh.",
+            ),
+        ),
+        (
+            "disk-full",
+            r"no space left|disk quota",
+            "The disk is full.",
+            Hint("free-space", "Free some space on the volume of the environment, then try again."),
+        ),
+        (
+            "not-writable",
+            r"permission denied|read-only file system",
+            "The environment's folder cannot be written.",
+            Hint(
+                "check-permissions", "Run as the user who owns the environment, or make the folder writable."
+            ),
+        ),
+        (
+            "wrong-platform",
+            r"not compatible with|incompatible with the current",
+            "A wheel is for another platform or Python.",
+            Hint("use-other-version", "Ask for a version that has a wheel for this platform."),
+        ),
+    )
+    for code, pattern, message, hint in known:
+        if re.search(pattern, text):
+            return SafeInstallError(code, message, context={"output": output[-2000:]}, hints=(hint,))
+    problem = classify(output)
+    if problem is SolveProblem.CONFLICT:
+        hint = Hint("read-output", "Read uv's last lines above; nothing live was touched.")
+        return SafeInstallError(
+            "stage-failed", "uv could not fill the stage.", context={"output": output[-2000:]}, hints=(hint,)
+        )
+    return SolveFailureError(problem, output)
+
+
+def _write_input(root: Path, stem: str, entry: SolveInput) -> str:
+    """Write one input file and return its name: a requirements file, or a pyproject.toml where an index is granted.
+
+    An index granted to one pack serves that pack's own packages only: uv can bind an index to named packages
+    (`tool.uv.sources`) in a project file alone.
+    """
+    if not entry.index:
+        name = f"{stem}.in"
+        (root / name).write_text("\n".join(entry.texts) + "\n", encoding="utf-8")
+        return name
+    folder = root / stem
+    folder.mkdir()
+    dependencies = ",\n".join(json.dumps(text) for text in entry.texts)
+    sources = "\n".join(f'{json.dumps(name)} = {{ index = "granted-{stem}" }}' for name in entry.indexed)
+    (folder / "pyproject.toml").write_text(
+        f'[project]\nname = "granted-{stem}"\nversion = "0"\ndependencies = [\n{dependencies}\n]\n'
+        f'[[tool.uv.index]]\nname = "granted-{stem}"\nurl = {json.dumps(entry.index)}\nexplicit = true\n[tool.uv.sources]\n{sources}\n',
+        encoding="utf-8",
+    )
+    return f"{stem}/pyproject.toml"
+
+
+def _user_settings() -> list[Path]:
+    home = Path.home()
+    candidates = [Path("/etc/uv/uv.toml"), home / ".config" / "uv" / "uv.toml"]
+    for variable in ("XDG_CONFIG_HOME", "APPDATA", "PROGRAMDATA"):
+        if os.environ.get(variable):
+            candidates.append(Path(os.environ[variable]) / "uv" / "uv.toml")
+    candidates += [
+        Path(part) / "uv" / "uv.toml" for part in os.environ.get("XDG_CONFIG_DIRS", "").split(":") if part
+    ]
+    if os.environ.get("UV_CONFIG_FILE"):
+        candidates.append(Path(os.environ["UV_CONFIG_FILE"]))
+    return candidates

@@ -1,0 +1,77 @@
+"""Putting the real thing behind the engine's ports."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from .core.rules import Rules, parse_rules
+from .core.types import PythonInfo
+from .errors import Hint, UsageError
+from .io.python_probe import ChosenPython, default_python, probe_python
+from .io.site import LiveSite
+from .io.workspace import Workspace, open_workspace
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
+SHIPPED_RULES = Path(__file__).with_name("rules.toml")
+
+
+def load_rules(state: Path) -> Rules:
+    """The shipped rules with the user's own `rules.toml` in the state folder over them.
+
+    Raises UsageError `rules-invalid`.
+    """
+    tables = [tomllib.loads(SHIPPED_RULES.read_text(encoding="utf-8"))]
+    own = state / "rules.toml"
+    if own.is_file():
+        try:
+            tables.append(tomllib.loads(own.read_text(encoding="utf-8")))
+        except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                "rules-invalid",
+                f"{own} cannot be read: {error}.",
+                hints=(Hint("fix-rules-file", "Correct the file, or remove it to use the shipped rules."),),
+            ) from error
+    return parse_rules(*tables)
+
+
+def open_site(
+    comfyui: Path,
+    *,
+    python: Path | None = None,
+    state: Path | None = None,
+    custom_nodes: Sequence[Path] | None = None,
+    refresh: bool = False,
+) -> LiveSite:
+    """The ComfyUI and the environment to work on. Starts the interpreter once; writes nothing."""
+    workspace = open_workspace(comfyui, state, custom_nodes=custom_nodes)
+    executable = python or choose_python(workspace).executable
+    return LiveSite(workspace, probe_python(executable), load_rules(workspace.state), refresh=refresh)
+
+
+def choose_python(workspace: Workspace) -> ChosenPython:
+    """The interpreter a user most likely means, with the reason."""
+    return default_python(workspace.comfyui)
+
+
+class PageProbe:
+    """Asks an extra index for a package's page (PEP 503). Blocks."""
+
+    def served(self, index: str, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of the names the index has a page for; () when it cannot be reached."""
+        return tuple(name for name in names if self._has_page(index, name))
+
+    @staticmethod
+    def _has_page(index: str, name: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"{index.rstrip('/')}/{name}/", timeout=15) as answer:  # noqa: S310 - consented to
+                return bool(answer.status in (200, None))
+        except (OSError, ValueError, urllib.error.URLError):
+            return False
