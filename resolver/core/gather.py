@@ -51,8 +51,18 @@ def _requirements_file(names: Collection[str]) -> str:
 
 
 def _once(lines: Iterable[RequirementLine]) -> tuple[RequirementLine, ...]:
-    """Each line once, though a file was read for itself and because pyproject.toml names it."""
-    return tuple({(line.file, line.line, line.text, line.constraint): line for line in lines}.values())
+    """Without the lines of a file that was read for itself and again because pyproject.toml names it.
+
+    Such a file gives one line a place; pyproject.toml may repeat a dependency, which is kept as it is.
+    """
+    seen: set[tuple[str, int, bool]] = set()
+    once = []
+    for line in lines:
+        place = (line.file, line.line, line.constraint)
+        if line.file == PYPROJECT or place not in seen:
+            once.append(line)
+        seen.add(place)
+    return tuple(once)
 
 
 def _disagreements(

@@ -25,7 +25,6 @@ _TABLE_KEYS = frozenset(
         "rev",
         "subdirectory",
         "url",
-        "source",
     )
 )
 

@@ -23,7 +23,7 @@ from .toml_lines import TomlLines
 from .types import Finding, Gathered
 
 PYPROJECT = "pyproject.toml"
-MAX_DOTS = 2000
+MAX_DOTS = 1000
 """Dots in one line: TOML parsers take quadratic time on a dotted key."""
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7})(\s|$)", re.MULTILINE)

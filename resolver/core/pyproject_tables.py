@@ -72,7 +72,11 @@ class Table:
             self.wrong_type(key, "an array")
             return ()
         lines = self._lines.elements(len(value), *self.path, key)
-        return tuple((entry, self._place.at(line)) for entry, line in zip(value, lines, strict=True))
+        otherwise = self.place_of(key)
+        return tuple(
+            (entry, self._place.at(line) if line else otherwise)
+            for entry, line in zip(value, lines, strict=True)
+        )
 
     def texts(self, key: str) -> tuple[tuple[str, Place], ...]:
         """The strings of that array, or the one string in its place; all else is a finding."""

@@ -164,7 +164,7 @@ def foreign_kind(text: str, lines: Sequence[LogicalLine]) -> str:
     """
     if not lines:
         return ""
-    if len(_CONTROL.findall(text)) > 0.1 * len(text):
+    if len(_CONTROL.findall(text)) > max(8, 0.1 * len(text)):
         return "a binary file"
     first = lines[0].text
     if _MARKUP.match(first):
