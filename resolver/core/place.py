@@ -23,9 +23,9 @@ class Place:
         return replace(self, line=line)
 
     def finding(self, code: str, message: str, *hints: Hint) -> Finding:
-        """A finding about this place."""
+        """A finding about this place. What the parsers quote in their errors is redacted here too."""
         return Finding(
-            code=code, message=message, pack=self.pack, file=self.file, line=self.line, hints=hints
+            code=code, message=redact(message), pack=self.pack, file=self.file, line=self.line, hints=hints
         )
 
 

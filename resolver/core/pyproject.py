@@ -14,7 +14,7 @@ except ModuleNotFoundError:  # Python 3.10
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ..errors import Hint
-from .place import Place
+from .place import Place, shown
 from .pyproject_lists import DependencyLists
 from .pyproject_tables import Table
 from .reader import MAX_FILE_BYTES, Reader
@@ -115,7 +115,7 @@ def _parse(raw: bytes, place: Place) -> tuple[Mapping[str, object], str, list[Fi
 def _invalid_toml(reason: str, place: Place) -> Finding:
     return place.finding(
         "invalid-toml",
-        f"{place.file} is no valid TOML, so that nothing of it can be read: {reason[:300]}.",
+        f"{place.file} is no valid TOML, so that nothing of it can be read: {shown(reason)}.",
         Hint("fix-toml", "Correct the file, or report it to the pack's author."),
     )
 
@@ -126,7 +126,7 @@ def _specifier(table: Table, key: str) -> str:
     try:
         SpecifierSet(text)
     except InvalidSpecifier:
-        message = f"{key} = {text[:100]!r} is no version specifier and is not followed."
+        message = f"{key} = {shown(text)!r} is no version specifier and is not followed."
         hint = Hint("fix-specifier", 'Write it like ">=1.0,<2".')
         table.findings.append(table.place_of(key).finding("invalid-specifier", message, hint))
         return ""

@@ -215,7 +215,7 @@ class _Reading:
 def _refused_options(text: str, requirement: str, problem: OptionError, place: Place) -> Finding:
     """Options that cannot be read; unless the line is no line with options at all."""
     if not requirement or re.search(r"\s-{1,2}[A-Za-z]", text):
-        return place.finding(problem.code, f"{shown(text)} is not taken: {problem}.")
+        return place.finding(problem.code, f"{shown(text)} is not taken: {shown(str(problem))}.")
     return invalid_requirement(text, place)
 
 

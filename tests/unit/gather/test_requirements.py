@@ -284,13 +284,14 @@ def test_credentials_are_never_shown() -> None:
         f"--bad https://user:{secret}@example.org/x\n"
         f"--pre https://user:{secret}@example.org/x\n"
         f"pip install git+https://user:{secret}@example.org/x\n"
+        f"--https://user:{secret}@example.org/x\n"
         f"bzr+https://user:{secret}@example.org/x\n"
         f"https://user:{secret}@example.org/x/{'y' * 300}.git\n"
     )
     assert secret in result.lines[0].url
     assert secret in result.options[0].value
     assert secret not in result.lines[0].text
-    assert len(result.findings) == 8
+    assert len(result.findings) == 9
     assert secret not in repr([(finding.message, finding.hints) for finding in result.findings])
 
 
