@@ -11,7 +11,7 @@ from .journal import Journal
 
 
 def clean(journal: Journal, paths: Sequence[Path]) -> tuple[Path, ...]:
-    """What could not be deleted; when that is nothing, the journal says `cleaned`: the transaction is settled.
+    """What could not be deleted; when that is nothing, the journal says `cleaned`, and all is settled.
 
     Only after the outcome is in the journal, and only for paths that `refuse_cleanup_outside` let through.
     Can be killed and called again. Never raises for a file in use: leftovers harm nobody, and the outcome

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -80,15 +81,16 @@ def create(state_dir: Path, first_line: Mapping[str, object]) -> Path:
     It appears by one rename, so there is never a transaction without a first line.
     """
     parent = transactions_dir(state_dir)
-    _make_durable(parent)
-    sweep_unborn(state_dir)
-    identifier = _next_identifier(identifiers(state_dir))
-    unborn = parent / f"{_UNBORN}{identifier}"
-    unborn.mkdir()
-    Journal(journal_path(unborn)).append(first_line)
-    directory = parent / identifier
-    fs.rename(unborn, directory)
-    fs.fsync_dir(parent)
+    with _explained(parent):
+        _make_durable(parent)
+        sweep_unborn(state_dir)
+        identifier = _next_identifier(identifiers(state_dir))
+        unborn = parent / f"{_UNBORN}{identifier}"
+        unborn.mkdir()
+        Journal(journal_path(unborn)).append(first_line)
+        directory = parent / identifier
+        fs.rename(unborn, directory)
+        fs.fsync_dir(parent)
     return directory
 
 
@@ -106,7 +108,8 @@ def sweep_unborn(state_dir: Path) -> None:
     """No folder is left of a transaction that was killed before its first line was durable."""
     for child in transactions_dir(state_dir).iterdir():
         if child.name.startswith(_UNBORN):
-            fs.remove_tree(child)
+            with suppress(OSError):  # It harms nobody; the next transaction tries again.
+                fs.remove_tree(child)
 
 
 def _next_identifier(existing: Sequence[str]) -> str:
@@ -140,8 +143,9 @@ class StepList:
 
 def save_steps(directory: Path, steps: StepList) -> str:
     """The list in steps.json, durable; the sha256 of that file."""
-    fs.write_json(steps_path(directory), steps.to_dict())
-    return _digest(directory)
+    with _explained(directory):
+        fs.write_json(steps_path(directory), steps.to_dict())
+        return _digest(directory)
 
 
 def _digest(directory: Path) -> str:
@@ -214,6 +218,20 @@ def _parse(value: object) -> StepList:
         remove_on_commit=tuple(_text_path(path) for path in _items(value["remove_on_commit"])),
         remove_on_rollback=tuple(_text_path(path) for path in _items(value["remove_on_rollback"])),
     )
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns an OSError into `state-unwritable`."""
+    try:
+        yield
+    except OSError as error:
+        raise SafeInstallError(
+            "state-unwritable",
+            f"The state folder cannot be written: {error.strerror or error} ({path})",
+            context={"path": path},
+            hints=(Hint("free-space", "See that the disk is not full and that this folder is writable."),),
+        ) from error
 
 
 def _items(value: object) -> list[object]:

@@ -42,7 +42,7 @@ class TransactionRecord:
 
 
 def read_transactions(state_dir: Path) -> tuple[TransactionRecord, ...]:
-    """All transactions, oldest first. A damaged one is told as such and does not hide the others. Reads only."""
+    """All transactions, oldest first. A damaged one is shown as such, beside the others. Reads only."""
     return tuple(_record(state_dir, identifier) for identifier in folder.identifiers(state_dir))
 
 

@@ -14,11 +14,12 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import BusyError, Hint
+from ..errors import BusyError, Hint, SafeInstallError
 
 if sys.platform == "win32":  # pragma: no cover (Windows)
     import msvcrt
@@ -44,7 +45,8 @@ class OwnerLock:
     """Holds the lock at `path` inside a `with` block; `operation` tells others what is going on.
 
     BusyError `busy` at entry, at once and never waiting, while another process or another thread holds it;
-    its context names `pid`, `host`, `since` and `operation`. Not re-entrant.
+    its context names `pid`, `host`, `since` and `operation`. SafeInstallError `lock-unavailable` when the
+    file cannot be made. Not re-entrant.
     """
 
     def __init__(self, path: Path, operation: str) -> None:
@@ -59,7 +61,6 @@ class OwnerLock:
         return bool(self._key)
 
     def __enter__(self) -> OwnerLock:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         key = os.path.realpath(self.path)
         with _held_guard:
             # The lock belongs to the process on some systems, so threads are told apart here.
@@ -68,6 +69,15 @@ class OwnerLock:
             _held.add(key)
         try:
             self._lock()
+        except OSError as error:
+            with _held_guard:
+                _held.discard(key)
+            raise SafeInstallError(
+                "lock-unavailable",
+                f"The lock {self.path} cannot be taken: {error.strerror or error}",
+                context={"path": self.path},
+                hints=(Hint("check-state-folder", "See that this folder exists and is writable."),),
+            ) from error
         except BaseException:
             with _held_guard:
                 _held.discard(key)
@@ -94,6 +104,7 @@ class OwnerLock:
         return self.path.with_name(f"{self.path.name}.claim")
 
     def _lock(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
             locked = _try_lock(descriptor)
@@ -105,16 +116,18 @@ class OwnerLock:
             raise
         if locked:
             self._descriptor = descriptor
-            self._write_owner()
         else:
             os.close(descriptor)
             self._claim()
+        self._write_owner()
 
     def _unlock(self) -> None:
         # First the owner's name, then the lock: the other way round, the next owner's name would go.
-        self._owner_file.unlink(missing_ok=True)
+        with suppress(OSError):  # Windows: someone is reading it just now. The next owner overwrites it.
+            self._owner_file.unlink()
         if self._descriptor is None:
-            self._claim_file.unlink(missing_ok=True)
+            with suppress(OSError):  # It names this process, so it is stale for us now and for all later.
+                self._claim_file.unlink()
         else:
             # Explicitly, since a forked child would keep an inherited lock after we close our end.
             _release(self._descriptor)

@@ -88,7 +88,7 @@ class _Reader:
             raise self._damaged("it does not begin with the planned state")
         if kind == "state":
             self._take_state(body)
-        elif kind in ("intent", "done", "undo", "undone"):
+        elif kind in ("intent", "done", "failed", "undo", "undone"):
             self._take_step(str(kind), body)
         elif kind == "deferred" and self.state is TransactionState.TRIED:
             self.deferred = True
@@ -126,11 +126,18 @@ class _Reader:
         fits = {
             "intent": not self.undoing and self.open_step is None and index == self.done,
             "done": self.open_step == ("intent", index),
+            "failed": self.open_step == ("intent", index),
             "undo": index < self.reached,
             "undone": self.open_step == ("undo", index),
         }
         if not fits[kind]:
             raise self._damaged(f"the line {dict(body)!r} has no place there")
+        if kind == "failed":
+            self.open_step, self.undoing = None, True
+            self.reached = self.high = index
+            self.low = min(self.low, index)
+            self.claim = (index,)
+            return
         if kind in ("done", "undone"):
             self.open_step = None
             self.done += kind == "done"

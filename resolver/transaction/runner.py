@@ -55,8 +55,8 @@ class Transaction:
         """A new transaction in the state planned, on the disk.
 
         `operation` is what the user asked for, in words; `roots` are the folders whose content may be
-        changed; `summary` is any JSON object, for the history. RecoveryNeededError `recovery-needed` when another
-        transaction is unfinished; RefusedError `deferred-waiting` when one waits for the next start.
+        changed; `summary` is any JSON object, for the history. RecoveryNeededError `recovery-needed` when
+        another transaction is unfinished; RefusedError `deferred-waiting` when one waits for the next start.
         """
         state_dir = state_dir.absolute()
         for identifier, progress in folder.unsettled(state_dir):

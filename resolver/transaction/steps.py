@@ -253,7 +253,7 @@ def _hints_for(number: int | None) -> tuple[Hint, ...]:
         return (
             Hint(
                 "other-volume",
-                "Both places must be on one volume. (A folder of a container image's own layer counts as another.)",
+                "Both places must be on one volume; a folder of a container image counts as another one.",
             ),
         )
     if number in (errno.ENOSPC, errno.EDQUOT):

@@ -16,8 +16,10 @@ Why it survives a power cut, though touched folders are synced only at the end o
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import RecoveryNeededError, SafeInstallError
@@ -70,11 +72,27 @@ def go_forward(
         if is_tangled:
             _sync(steps[:index])
         journal.append({"kind": "intent", "step": index, "synced": is_tangled})
-        execute(step)
+        _execute_or_note_failure(journal, step, index)
         journal.append({"kind": "done", "step": index})
         if on_step is not None:
             on_step(index + 1, len(steps))
     _sync(steps)
+
+
+def _execute_or_note_failure(journal: Journal, step: Step, index: int) -> None:
+    """The step, done; or a journal line saying that it was not, and the error.
+
+    What blocks a step (a stranger's file at its target) would otherwise make the disk look ambiguous, and so
+    block the way back too.
+    """
+    try:
+        execute(step)
+    except SafeInstallError:
+        # A network file system may answer a repeated request with an error although the first one worked.
+        if not isinstance(step, Move) or os.path.lexists(step.source) or not os.path.lexists(step.target):
+            with suppress(SafeInstallError):  # A full disk: then the disk has to tell.
+                journal.append({"kind": "failed", "step": index})
+        raise
 
 
 def go_back(journal: Journal, steps: Sequence[Step], progress: Progress, roots: Sequence[Path]) -> int:
@@ -198,5 +216,13 @@ def _sync(steps: Iterable[Step]) -> None:
             folders.add(folder)
             above.update((folder, *folder.parents))
     for folder in folders:
-        if folder.is_dir():
+        try:
             fs.fsync_dir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # It has been moved or removed since; its new name, or its parent, is in the list too.
+        except OSError as error:
+            raise SafeInstallError(
+                "sync-failed",
+                f"The folder {folder} could not be written to the disk: {error.strerror}",
+                context={"path": folder},
+            ) from error
