@@ -27,7 +27,6 @@ class SolveRequest:
     inputs: tuple[SolveInput, ...]
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
     preferences: Mapping[str, str] = field(default_factory=dict)
     allow_builds: bool = False
 
@@ -41,13 +40,46 @@ class Solution:
     urls: Mapping[str, str]
     """{canonical name: URL} of packages taken from a direct URL."""
     via: Mapping[str, tuple[str, ...]]
-    """{canonical name: labels of inputs and names of packages that want it}."""
+    """{canonical name: names of the packages that depend on it}."""
+    asked_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """{canonical name: labels of the inputs (packs) that ask for it}."""
 
-    def required_names(self) -> frozenset[str]:
-        """Names that some package of the set depends on."""
-        return frozenset(
-            name for name, wanters in self.via.items() if any(w in self.versions for w in wanters)
+    @property
+    def stood_in(self) -> dict[str, tuple[str, ...]]:
+        """{name a placeholder stands for: names of the packages that depend on it}."""
+        return {
+            name: tuple(wanter for wanter in self.via.get(name, ()) if wanter in self.versions)
+            for name, version in self.versions.items()
+            if is_placeholder(version)
+        }
+
+    def without_placeholders(self) -> Solution:
+        """The solution with only what can really be installed."""
+        gone = self.stood_in
+        return Solution(
+            versions={name: version for name, version in self.versions.items() if name not in gone},
+            urls=self.urls,
+            via={name: wanters for name, wanters in self.via.items() if name not in gone},
+            asked_by=self.asked_by,
         )
+
+
+ABSENT = "0+not.installed"
+"""Version of the placeholder for a package that is never fetched and not there."""
+
+
+def provided_by(member: str) -> str:
+    """Version of the placeholder for a family's member that gives way to `member`.
+
+    A placeholder is a wheel of metadata alone that is forced upon everybody who asks for the package: so the
+    solver neither fetches it nor forgets who wanted it, and the one that provides its modules comes along.
+    """
+    return f"0+by.{member.replace('-', '.')}"
+
+
+def is_placeholder(version: str) -> bool:
+    """Whether a version is that of a placeholder."""
+    return version.startswith(("0+by.", "0+not."))
 
 
 class SolveProblem(str, Enum):

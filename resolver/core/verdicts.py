@@ -5,16 +5,48 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from ..errors import Hint
-from .closure import Requires, broken_library_lines
+from .closure import Requires, applying_requirements, broken_library_lines, closure
 from .diff import Build, diff_distributions
 from .merge import Pin
 from .plan import LibraryLine
 from .rules import Rules
-from .types import CORE, Change, Decision, Environment, Finding, Gathered, LockedPackage
+from .types import CORE, Change, Decision, Environment, Finding, Gathered, LockedPackage, RequirementLine
 from .wishes import SolveLine, Wishes
+
+UNCLAIMED = "(installed)"
+"""The name under which installed distributions that no pack and not core asks for take part in a solve."""
+
+
+def unclaimed_lines(
+    environment: Environment, core: Wishes, lines: Sequence[RequirementLine]
+) -> tuple[RequirementLine, ...]:
+    """A line for each installed distribution that nobody we know asks for: the user's own.
+
+    It asks for no version, but so the bounds of what the user installed count when versions are chosen.
+    """
+    requires = {dist.name: dist.requires for dist in environment.distributions}
+    roots = [(line.name, line.extras) for line in core.lines if line.name]
+    roots += [(line.name, line.requirement.extras) for line in lines if line.requirement]
+    claimed = closure(roots, requires, environment.python.markers)
+    needed = closure(
+        [
+            (canonicalize_name(requirement.name), ())
+            for dist in environment.distributions
+            for requirement in applying_requirements(dist.requires, environment.python.markers)
+        ],
+        {},
+        environment.python.markers,
+    )
+    return tuple(
+        RequirementLine(pack=UNCLAIMED, file="", line=0, text=dist.name, requirement=Requirement(dist.name))
+        for dist in environment.distributions
+        if dist.name not in claimed and dist.name not in needed
+    )
 
 
 def left_alone(

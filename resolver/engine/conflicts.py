@@ -32,7 +32,8 @@ class Ground:
 
     pins: Mapping[str, Pin]
     constraints: tuple[str, ...]
-    excludes: tuple[str, ...]
+    placeholders: Mapping[str, str]
+    """{name: placeholder version} forced upon everybody; see `core.solve.provided_by`."""
     preferences: Mapping[str, str]
     allow_builds: bool
     policy: Policy
@@ -94,14 +95,13 @@ class Search:
             inputs.append(
                 SolveInput(label=pack, texts=tuple(dict.fromkeys(texts)), index=index, indexed=indexed)
             )
-        overrides = {**self.overrides, **(extra or {})}
+        overrides = {**self.ground.placeholders, **self.overrides, **(extra or {})}
         return SolveRequest(
             inputs=tuple(inputs),
             constraints=tuple(
                 [*(text for text in self.ground.constraints if _name(text) not in overrides), *limits]
             ),
             overrides=tuple(f"{name}=={version}" for name, version in sorted(overrides.items())),
-            excludes=self.ground.excludes,
             preferences=self.ground.preferences if preferring else {},
             allow_builds=self.ground.allow_builds,
         )

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 
-from packaging.utils import canonicalize_name
-
-from ..core.closure import applying_requirements
 from ..core.least_change import Side, needed_changes
 from ..core.merge import Limits, Pin, Policy, core_pin, settle_direct_clashes, version_decisions
 from ..core.outcome import line_outcomes, pack_statuses, refusals_for
 from ..core.plan import PackChange, Plan
 from ..core.protection import companion_limits, core_limits, joined, limit_texts, pins_of, runtime_limits
 from ..core.rules import Rules
-from ..core.solve import Solution, SolveFailureError, SolveInput, SolveRequest
+from ..core.solve import (
+    ABSENT,
+    Solution,
+    SolveFailureError,
+    SolveInput,
+    SolveRequest,
+    provided_by,
+)
 from ..core.types import CORE, Environment, Finding, Gathered, LockedPackage
 from ..core.verdicts import (
+    UNCLAIMED,
     changes_between,
     core_findings,
     left_alone,
@@ -25,10 +30,11 @@ from ..core.verdicts import (
     library_lines,
     override_decisions,
     python_findings,
+    unclaimed_lines,
 )
 from ..core.wishes import SolveLine, Wishes, read_wishes, settle_families
 from ..ports import Artefacts, IndexProbe, Reporter, Silence, Solver
-from .conflicts import Ground, Search
+from .conflicts import Ground, LineKey, Search
 from .indexes import granted_indexes, index_findings
 
 MOST_ROUNDS = 6
@@ -58,14 +64,14 @@ class PlanInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolverPorts:
-    """The solver and what belongs to it, for one set of pinned distributions."""
+    """The solver and what belongs to it."""
 
     solver: Solver
     artefacts: Artefacts
 
 
-OpenSolver = Callable[[Collection[str]], SolverPorts]
-"""Given the names that are pinned as installed, the ports to solve with."""
+OpenSolver = Callable[[Collection[str], Collection[str]], SolverPorts]
+"""Given the names pinned as installed, and those of which only placeholders may come: the ports to solve with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +83,19 @@ class _Solved:
     solution: Solution
     packages: tuple[LockedPackage, ...]
     requires: Mapping[str, tuple[str, ...]]
+    """Requires-Dist of what is installed, and of new packages whose bounds had to be passed over."""
     search: Search
+    artefacts: Artefacts
+
+    @property
+    def dependencies(self) -> dict[str, tuple[str, ...]]:
+        """{name: names it depends on} in the solution."""
+        found: dict[str, list[str]] = {name: [] for name in self.solution.versions}
+        for name, wanters in self.solution.via.items():
+            for wanter in wanters:
+                if wanter in found:
+                    found[wanter].append(name)
+        return {name: tuple(names) for name, names in found.items()}
 
 
 @dataclass(slots=True)
@@ -93,27 +111,21 @@ class Planner:
     def plan(self) -> Plan:
         """The plan. Raises SafeInstallError when none can be made (network down, not solvable)."""
         inputs, environment = self.inputs, self.inputs.environment
+        core = read_wishes(inputs.core.lines, rules=inputs.rules, environment=environment, allowed=("urls",))
+        pack_lines = [line for pack in inputs.packs for line in pack.lines]
         read = read_wishes(
-            [line for pack in inputs.packs for line in pack.lines],
+            [*pack_lines, *unclaimed_lines(environment, core, pack_lines)],
             rules=inputs.rules,
             environment=environment,
             allowed=inputs.allowed,
         )
-        core = read_wishes(inputs.core.lines, rules=inputs.rules, environment=environment, allowed=("urls",))
         if inputs.repair:
             passed_over: tuple[Finding, ...] = ()
         else:
             read, passed_over = left_alone(read, inputs.focus, environment, inputs.rules)
         pins = pins_of(environment, core.lines, inputs.rules, repair=inputs.repair)
-        ports = self.open_solver(pins.keys())
         self.report.stage("solve", "Resolving ComfyUI and all packs together")
-        pins, core_texts = self._core_first(core, pins, ports)
-        limits = joined(
-            core_limits(core.lines, pins),
-            companion_limits(inputs.rules, pins),
-            runtime_limits(environment, pins),
-        )
-        solved = self._solve(read, pins, limits, ports, core_texts)
+        solved, pins, limits = self._solve(read, core, pins)
         stands_for = solved.wishes.stands_for
         after = self._after(solved, stands_for)
         library = library_lines(environment, after, solved.requires, stands_for)
@@ -132,7 +144,7 @@ class Planner:
             *index_findings(inputs.packs, inputs.allowed),
             *solved.wishes.findings,
             *passed_over,
-            *solved.search.dropped.values(),
+            *(finding for finding in solved.search.dropped.values() if finding.pack != UNCLAIMED),
             *library_findings(library, solved.search.overrides),
         )
         outcomes = line_outcomes(inputs.packs, decisions, findings, environment.python.markers)
@@ -140,8 +152,8 @@ class Planner:
         return Plan(
             environment=environment,
             lock=self._lock(solved, after),
-            pylock=ports.artefacts.lock_text(solved.solution, staged),
-            full_pylock=self._full_lock(ports.artefacts, solved, after),
+            pylock=solved.artefacts.lock_text(solved.solution, staged),
+            full_pylock=self._full_lock(solved, after),
             changes=changes,
             pack_changes=inputs.pack_changes,
             decisions=decisions,
@@ -158,21 +170,21 @@ class Planner:
     # --- core first ----------------------------------------------------------------------------------------------
 
     def _core_first(
-        self, core: Wishes, pins: dict[str, Pin], ports: SolverPorts
+        self, core: Wishes, pins: Mapping[str, Pin], ports: SolverPorts, placeholders: Mapping[str, str]
     ) -> tuple[dict[str, Pin], tuple[str, ...]]:
         """With `repair`: what core still lacks, resolved before any pack has a say, and pinned (architecture 3.1)."""
         missing = [line for line in core.lines if line.applies and line.name and line.name not in pins]
         if not self.inputs.repair or not missing:
-            return pins, ()
+            return dict(pins), ()
         texts = tuple(sorted(line.solver_text() for line in core.lines if line.applies and line.name))
         request = SolveRequest(
             inputs=(SolveInput(label=CORE, texts=texts),),
             constraints=tuple(sorted(f"{name}=={pin.version}" for name, pin in pins.items())),
-            excludes=tuple(sorted(self._never_fetched())),
+            overrides=tuple(sorted(f"{name}=={version}" for name, version in placeholders.items())),
             preferences=self.inputs.environment.versions,
             allow_builds="builds" in self.inputs.allowed,
         )
-        solution = ports.solver.solve(request, self.cancel)
+        solution = ports.solver.solve(request, self.cancel).without_placeholders()
         wishes = {line.name: line.line.text for line in core.lines}
         new = {
             name: core_pin(name, version, wishes.get(name, ""))
@@ -192,63 +204,79 @@ class Planner:
     # --- solving -------------------------------------------------------------------------------------------------
 
     def _solve(
-        self,
-        read: Wishes,
-        pins: Mapping[str, Pin],
-        limits: Limits,
-        ports: SolverPorts,
-        core_texts: tuple[str, ...],
-    ) -> _Solved:
+        self, read: Wishes, core: Wishes, kept_pins: Mapping[str, Pin]
+    ) -> tuple[_Solved, Mapping[str, Pin], Limits]:
         inputs, environment = self.inputs, self.inputs.environment
-        excluded = self._never_fetched()
-        required: frozenset[str] = frozenset()
+        members = {member.name for rule in inputs.rules.of_kind("one-of") for member in rule.members}
         indexes = granted_indexes(inputs.packs, inputs.allowed, self.probe)
-        constraints = [f"{name}=={pin.version}" for name, pin in pins.items()]
+        absent = self._never_fetched()
+        required: frozenset[str] = frozenset()
+        relaxed: dict[LineKey, str] = {}
         for _ in range(MOST_ROUNDS):
+            ports = self.open_solver(kept_pins.keys(), absent)
             wishes = settle_families(read, rules=inputs.rules, environment=environment, required=required)
+            stand_ins = {name: provided_by(chosen) for name, chosen in wishes.stands_for.items()}
+            placeholders = {**dict.fromkeys(absent, ABSENT), **stand_ins}
+            pins, core_texts = self._core_first(core, kept_pins, ports, placeholders)
+            limits = joined(
+                core_limits(core.lines, pins),
+                companion_limits(inputs.rules, pins),
+                runtime_limits(environment, pins),
+            )
             ground = Ground(
                 pins=pins,
-                constraints=tuple(sorted([*constraints, *limit_texts(limits)])),
-                excludes=tuple(sorted(excluded | wishes.excluded)),
+                constraints=(
+                    *sorted(f"{name}=={pin.version}" for name, pin in pins.items()),
+                    *limit_texts(limits),
+                ),
+                placeholders=placeholders,
                 preferences=environment.versions,
                 allow_builds="builds" in inputs.allowed,
                 policy=inputs.policy,
                 indexes=indexes,
                 core_texts=core_texts,
             )
-            settled = settle_direct_clashes(wishes.lines, pins=pins, limits=limits, policy=inputs.policy)
-            search = Search(solver=ports.solver, ground=ground, report=self.report, cancel=self.cancel)
-            solution, lines = search.find(settled)
-            self.report.stage("metadata", "Reading what the packages require")
-            kept = {
-                name: version
-                for name, version in solution.versions.items()
-                if environment.versions.get(name) == version
-            }
-            packages = ports.artefacts.locate(solution, kept)
-            requires = {dist.name: dist.requires for dist in environment.distributions}
-            requires |= ports.artefacts.requires(
-                [package for package in packages if package.name not in kept]
+            lines = settle_direct_clashes(
+                [replace(line, relaxed_by=relaxed.get(line.key, "")) for line in wishes.lines],
+                pins=pins,
+                limits=limits,
+                policy=inputs.policy,
             )
-            names = self._names_required(solution, requires)
-            unseen = {
-                name for name in names | solution.versions.keys() if self._must_not_come(name)
-            } - excluded
-            families = {member.name for rule in inputs.rules.of_kind("one-of") for member in rule.members}
-            if not unseen and not (names & families) - required:
+            search = Search(solver=ports.solver, ground=ground, report=self.report, cancel=self.cancel)
+            full, lines = search.find(lines)
+            relaxed = {line.key: line.relaxed_by for line in lines if line.relaxed_by}
+            unseen = {name for name in full.without_placeholders().versions if self._must_not_come(name)}
+            wanted = {
+                name for name in members & full.via.keys() if any(w in full.versions for w in full.via[name])
+            }
+            if not unseen and not wanted - required:
                 break
-            excluded, required = excluded | unseen, required | (names & families)
-        return _Solved(
-            wishes=wishes, lines=lines, solution=solution, packages=packages, requires=requires, search=search
+            absent, required = absent | unseen, required | wanted
+        solution = full.without_placeholders()
+        kept = {
+            name: version
+            for name, version in solution.versions.items()
+            if environment.versions.get(name) == version
+        }
+        packages = ports.artefacts.locate(solution, kept)
+        passed_over = full.stood_in.keys() | search.overrides.keys()
+        dependents = {wanter for name in passed_over for wanter in full.via.get(name, ())} - kept.keys()
+        requires = {dist.name: dist.requires for dist in environment.distributions}
+        if dependents & solution.versions.keys():
+            self.report.stage("metadata", "Reading what the packages require")
+            requires |= ports.artefacts.requires(
+                [package for package in packages if package.name in dependents]
+            )
+        solved = _Solved(
+            wishes=wishes,
+            lines=lines,
+            solution=solution,
+            packages=packages,
+            requires=requires,
+            search=search,
+            artefacts=ports.artefacts,
         )
-
-    def _names_required(self, solution: Solution, requires: Mapping[str, Sequence[str]]) -> frozenset[str]:
-        markers = self.inputs.environment.python.markers
-        return frozenset(
-            canonicalize_name(requirement.name)
-            for name in solution.versions
-            for requirement in applying_requirements(requires.get(name, ()), markers)
-        )
+        return solved, pins, limits
 
     def _must_not_come(self, name: str) -> bool:
         installed = self.inputs.environment.versions
@@ -270,17 +298,14 @@ class Planner:
                 before=Side(
                     versions=before, requires={dist.name: dist.requires for dist in environment.distributions}
                 ),
-                after=Side(versions=after, requires=solved.requires),
+                after=Side(versions=after, requires=solved.dependencies),
                 focus=[line for line in solved.lines if line.line.pack in self.inputs.focus],
                 others=[line for line in solved.lines if line.line.pack not in self.inputs.focus],
                 markers=environment.python.markers,
                 stands_for=stands_for,
             )
-            unread = [name for name in wanted if name not in solved.requires and name not in before]
-            if not unread:
-                after = {**before, **{name: after[name] for name in needed if name in after}}
-                for name in needed - wanted.keys() - self.inputs.remove:
-                    after.pop(name, None)
+            kept = {name: version for name, version in before.items() if name not in needed}
+            after = {**kept, **{name: after[name] for name in needed if name in after}}
         for name in self.inputs.remove:
             after.pop(name, None)
         return after
@@ -296,8 +321,8 @@ class Planner:
         }
         return tuple(sorted([*located.values(), *kept.values()], key=lambda package: package.name))
 
-    def _full_lock(self, artefacts: Artefacts, solved: _Solved, after: Mapping[str, str]) -> str:
-        environment = self.inputs.environment
+    def _full_lock(self, solved: _Solved, after: Mapping[str, str]) -> str:
+        environment, artefacts = self.inputs.environment, solved.artefacts
         local = {dist.name for dist in environment.distributions if dist.is_local_build}
         agreed = [
             name

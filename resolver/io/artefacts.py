@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import email.parser
 import json
 import os
 import tempfile
 import threading
-import urllib.error
-import urllib.parse
-import urllib.request
-import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.pylock import Package, PackageWheel, Pylock, PylockValidationError
 from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
 from packaging.utils import parse_wheel_filename
 
 from ..core.solve import Solution
 from ..core.types import LockedPackage, PythonInfo
 from ..errors import SafeInstallError
+from .metadata import parse_headers
 from .uv import Uv
+from .wheel_metadata import read_wheel_metadata
 
 try:
     import tomllib
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
-
-METADATA_TIMEOUT = 20
-"""Seconds for one small metadata file."""
 
 
 class ArtefactFinder:
@@ -42,7 +36,7 @@ class ArtefactFinder:
         self._python = python
         self._cache = cache / "metadata"
         self._allow_builds = allow_builds
-        self._tags = tuple(_tags(python))
+        self._ranks = {tag: rank for rank, tag in enumerate(_tags(python))}
         self._texts: dict[tuple[str, ...], str] = {}
         self._lock = threading.Lock()
 
@@ -65,7 +59,7 @@ class ArtefactFinder:
         found = self._read_lock(self.lock_text(solution, wanted))
         packages = []
         for name in sorted(solution.versions):
-            wanters = tuple(sorted(solution.via.get(name, ())))
+            wanters = (*sorted(solution.asked_by.get(name, ())), *sorted(solution.via.get(name, ())))
             if name in found:
                 package, version = found[name]
                 packages.append(self._locked(package, version or solution.versions[name], wanters))
@@ -101,17 +95,11 @@ class ArtefactFinder:
         return {package.name: (package, str(package.version or "")) for package in pylock.packages}
 
     def _locked(self, package: Package, version: str, wanters: tuple[str, ...]) -> LockedPackage:
-        wheel = None
-        by_name = {
-            entry.filename if hasattr(entry, "filename") else _file_name(entry.url or entry.path or ""): entry
-            for entry in package.wheels or ()
-        }
-        for tag in self._tags:
-            wheel = next(
-                (entry for file, entry in by_name.items() if tag in parse_wheel_filename(file)[3]), None
-            )
-            if wheel is not None:
-                break
+        wheel = min(
+            (entry for entry in package.wheels or () if self._rank(entry) < len(self._ranks)),
+            key=self._rank,
+            default=None,
+        )
         artefact = wheel or package.sdist or package.archive
         if artefact is not None:
             return LockedPackage(
@@ -128,6 +116,11 @@ class ArtefactFinder:
             name=package.name, version=version, url=origin or "", wanted_by=wanters, builds=True
         )
 
+    def _rank(self, wheel: PackageWheel) -> int:
+        """How well the wheel fits the target, 0 best; the number of tags where it does not fit at all."""
+        tags = parse_wheel_filename(wheel.filename)[3]
+        return min((self._ranks.get(tag, len(self._ranks)) for tag in tags), default=len(self._ranks))
+
     # --- metadata ------------------------------------------------------------------------------------------------
 
     def _metadata(self, package: LockedPackage) -> tuple[str, ...] | None:
@@ -140,34 +133,13 @@ class ArtefactFinder:
             except (OSError, ValueError, TypeError):
                 pass  # not remembered yet, or damaged: read it again
         try:
-            text = self._read_metadata(package.url)
-        except (OSError, zipfile.BadZipFile, KeyError, StopIteration, ValueError, urllib.error.URLError):
+            text = read_wheel_metadata(package.url)
+        except (OSError, ValueError):
             return None
-        message = email.parser.HeaderParser().parsestr(text)
-        lines = tuple(str(line) for line in message.get_all("Requires-Dist", []))
+        lines = parse_headers(text.encode()).requires
         if digest:
             self._remember(remembered, lines)
         return lines
-
-    def _read_metadata(self, url: str) -> str:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme in ("http", "https"):
-            # PEP 658: the index serves a wheel's metadata beside it.
-            address = urllib.parse.urlunsplit(parts._replace(path=parts.path + ".metadata", fragment=""))
-            with urllib.request.urlopen(address, timeout=METADATA_TIMEOUT) as answer:  # noqa: S310 - scheme checked above
-                body: bytes = answer.read(4_000_000)
-            text = body.decode("utf-8", "replace")
-            if not text.lstrip().startswith(("Metadata-Version", "Name")):
-                raise ValueError("not a metadata file")
-            return text
-        path = Path(urllib.request.url2pathname(parts.path)) if parts.scheme == "file" else Path(url)
-        with zipfile.ZipFile(path) as wheel:
-            name = next(
-                name
-                for name in wheel.namelist()
-                if name.endswith(".dist-info/METADATA") and name.count("/") == 1
-            )
-            return wheel.read(name).decode("utf-8", "replace")
 
     def _remember(self, path: Path, lines: tuple[str, ...]) -> None:
         try:
@@ -182,10 +154,6 @@ class ArtefactFinder:
 def _pin_text(name: str, solution: Solution) -> str:
     url = solution.urls.get(name)
     return f"{name} @ {url}" if url else f"{name}=={solution.versions[name]}"
-
-
-def _file_name(location: str) -> str:
-    return urllib.parse.unquote(urllib.parse.urlsplit(location).path.rpartition("/")[2])
 
 
 def _tags(python: PythonInfo) -> list[Tag]:

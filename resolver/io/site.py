@@ -35,7 +35,7 @@ from .records import installed_holdings, verify_distribution
 from .snapshots import SnapshotStore, new_id, timestamp
 from .sources import FetchedPack, fetch_source, read_source
 from .staging import read_stage
-from .stubs import write_stubs
+from .stubs import Stub, stand_ins, write_stubs
 from .trial import try_stage
 from .uv import Uv
 from .workspace import Workspace, check_writable, make_state_folder
@@ -154,9 +154,15 @@ class LiveSite:
     # --- solving -------------------------------------------------------------------------------------------------
 
     def open_solver(
-        self, environment: Environment, pins: Collection[str], *, allow_builds: bool, repair: bool
+        self,
+        environment: Environment,
+        pins: Collection[str],
+        absent: Collection[str],
+        *,
+        allow_builds: bool,
+        repair: bool,
     ) -> tuple[Uv, ArtefactFinder]:
-        """uv with stubs for what is pinned as installed, and what knows its files."""
+        """uv with stubs for what is pinned as installed and placeholders for what is `absent`, and what knows its files."""
         cache = self.state / "cache"
         # In a build, uv fills an isolated environment from the same places; a stub there would be an empty package.
         stubbed = [
@@ -164,9 +170,18 @@ class LiveSite:
             for dist in environment.distributions
             if dist.is_local_build or (dist.name in pins and not allow_builds)
         ]
-        requires = {dist.name: _holding_requires(dist, environment, pins, repair=repair) for dist in stubbed}
-        stubs = write_stubs(stubbed, requires, cache) if stubbed else None
-        uv = Uv(self.python, cache=cache, stubs=stubs, refresh=self._refresh)
+        stubs = [
+            Stub(
+                dist.name,
+                dist.version,
+                _holding_requires(dist, environment, pins, repair=repair),
+                dist.provides_extras,
+            )
+            for dist in stubbed
+        ]
+        families = [[member.name for member in rule.members] for rule in self.rules.of_kind("one-of")]
+        stubs += stand_ins(families, absent)
+        uv = Uv(self.python, cache=cache, stubs=write_stubs(stubs, cache), refresh=self._refresh)
         self._refresh = False
         return uv, ArtefactFinder(uv, self.python, cache=cache, allow_builds=allow_builds)
 

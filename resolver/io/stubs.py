@@ -12,35 +12,51 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.types import Distribution
+from ..core.solve import ABSENT, provided_by
 
 
-def write_stubs(
-    distributions: Sequence[Distribution], requires: Mapping[str, Sequence[str]], cache: Path
-) -> Path:
-    """A folder with one stub wheel per distribution, remembered by content below `cache`.
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """One wheel of metadata alone."""
 
-    `requires` gives the Requires-Dist lines to declare, by canonical name (those of the distribution if absent).
-    """
-    entries = sorted(
-        (dist.name, dist.version, tuple(requires.get(dist.name, dist.requires)), dist.provides_extras)
-        for dist in distributions
-    )
+    name: str
+    version: str
+    requires: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+
+
+def write_stubs(stubs: Sequence[Stub], cache: Path) -> Path:
+    """A folder with these stub wheels, remembered by content below `cache`."""
+    entries = sorted(stubs, key=lambda stub: (stub.name, stub.version))
     folder = cache / "stubs" / hashlib.sha256(repr(entries).encode()).hexdigest()[:24]
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(dir=folder.parent))
-    for name, version, lines, extras in entries:
-        _write_stub(making, name, version, lines, extras)
+    for stub in entries:
+        _write_stub(making, stub.name, stub.version, stub.requires, stub.extras)
     try:
         os.rename(making, folder)
     except OSError:
         shutil.rmtree(making, ignore_errors=True)  # another process made the same folder first
     return folder
+
+
+def stand_ins(families: Sequence[Sequence[str]], absent: Iterable[str]) -> tuple[Stub, ...]:
+    """Placeholders: for each member of a family in favour of each other, and for packages that must not come."""
+    stubs = [Stub(name, ABSENT) for name in sorted(absent)]
+    for members in families:
+        stubs += [
+            Stub(name, provided_by(chosen), (chosen,))
+            for name in members
+            for chosen in members
+            if name != chosen
+        ]
+    return tuple(stubs)
 
 
 def _write_stub(

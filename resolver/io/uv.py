@@ -162,11 +162,7 @@ class Uv:
                 file = _write_input(root, f"in{number:04d}", entry)
                 labels[file] = entry.label
                 arguments.append(file)
-            for option, texts in (
-                ("constraints", request.constraints),
-                ("overrides", request.overrides),
-                ("excludes", request.excludes),
-            ):
+            for option, texts in (("constraints", request.constraints), ("overrides", request.overrides)):
                 if texts:
                     (root / f"{option}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
                     arguments += [f"--{option}", f"{option}.txt"]
@@ -281,8 +277,8 @@ class Uv:
             document = json.loads(path.read_text(encoding="utf-8"))
             if "problem" in document:
                 return SolveFailureError(SolveProblem(document["problem"]), document["output"])
-            via = {name: tuple(wanters) for name, wanters in document["via"].items()}
-            return Solution(versions=document["versions"], urls=document["urls"], via=via)
+            via, asked_by = _distinct(document["via"]), _distinct(document["asked_by"])
+            return Solution(versions=document["versions"], urls=document["urls"], via=via, asked_by=asked_by)
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return None  # a cache: whatever cannot be read is asked again
 
@@ -292,7 +288,12 @@ class Uv:
                 return
             document: dict[str, object] = {"problem": answer.problem.value, "output": answer.output}
         else:
-            document = {"versions": dict(answer.versions), "urls": dict(answer.urls), "via": dict(answer.via)}
+            document = {
+                "versions": dict(answer.versions),
+                "urls": dict(answer.urls),
+                "via": dict(answer.via),
+                "asked_by": dict(answer.asked_by),
+            }
         folder = self._cache / "solves"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -304,10 +305,14 @@ class Uv:
 
 
 def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
-    """The solution in a requirements file that `uv pip compile --annotation-style split` wrote."""
+    """The solution in a requirements file that `uv pip compile --annotation-style split` wrote.
+
+    `labels` maps the names of input files to whom they stand for.
+    """
     versions: dict[str, str] = {}
     urls: dict[str, str] = {}
     via: dict[str, list[str]] = {}
+    asked_by: dict[str, list[str]] = {}
     current = ""
     for raw in text.splitlines():
         line = raw.strip()
@@ -319,21 +324,24 @@ def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
             versions[current] = next((part.version for part in requirement.specifier), "")
             if requirement.url:
                 urls[current] = requirement.url
-            via[current] = []
+            via[current], asked_by[current] = [], []
             continue
         wanter = line.lstrip("#").strip().removeprefix("via").strip()
-        if not wanter or not current:
-            continue
-        if wanter.startswith("-r "):
-            via[current].append(labels.get(wanter[3:].strip(), wanter[3:].strip()))
-        elif not wanter.startswith(("-c ", "--override", "--constraint")):
-            name = wanter.split(" ", 1)[0]
-            via[current].append(labels.get(name, canonicalize_name(name)))
-    return Solution(
-        versions=versions,
-        urls=urls,
-        via={name: tuple(dict.fromkeys(wanters)) for name, wanters in via.items()},
-    )
+        file = wanter.removeprefix("-r ").strip()
+        if file in labels:
+            asked_by[current].append(labels[file])
+        elif wanter.startswith("granted-"):
+            # uv names a project file by its project: `granted-in0003 (in0003/pyproject.toml)`.
+            asked_by[current].append(
+                labels.get(f"{wanter.split()[0].removeprefix('granted-')}/pyproject.toml", wanter)
+            )
+        elif wanter and not wanter.startswith("-"):
+            via[current].append(canonicalize_name(wanter.split(" ", 1)[0]))
+    return Solution(versions=versions, urls=urls, via=_distinct(via), asked_by=_distinct(asked_by))
+
+
+def _distinct(found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(dict.fromkeys(entries)) for name, entries in found.items() if entries}
 
 
 _PROBLEMS: tuple[tuple[SolveProblem, str], ...] = (
