@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,8 +38,15 @@ def plan_arrivals(
     """The moves by which everything that waits comes in, after the departure of `leaving`."""
     ground = _Ground(live, departure)
     staying = _Staying(owners, leaving)
-    for arrival in arrivals:
-        _Approach(layout, staying, arrival, ground, whole_folders=whole_folders).land_all()
+    approaches = [
+        _Approach(layout, staying, arrival, ground, whole_folders=whole_folders) for arrival in arrivals
+    ]
+    # A folder that comes from several places is made and filled; were the first one moved in whole, the
+    # folders that the others need inside it could not be made before all moves.
+    for approach in approaches:
+        approach.announce()
+    for approach in approaches:
+        approach.land_all()
     metadata = {holding.metadata_path for arrival in arrivals for holding in arrival.holdings}
     ordered = sorted(
         ground.incoming,
@@ -80,6 +88,8 @@ class _Ground:
     def __init__(self, live: Tree, departure: Departure) -> None:
         self.made: list[FolderChange] = []
         self.incoming: list[Incoming] = []
+        self.visitors: Counter[str] = Counter()
+        """How many waiting folders have something for a live one."""
         self.kept_folders: set[str] = set()
         self.clashes: list[Clash] = []
         self._live = live
@@ -105,8 +115,14 @@ class _Ground:
             raise ValueError(f"{path} is not in the listing of the live tree")
         return False
 
-    def is_emptied(self, path: str) -> bool:
-        """Whether the folder there is empty after the departure and nothing came into it since."""
+    def gives_way(self, path: str) -> bool:
+        """Whether the folder there is empty after the departure, so that something may take its place.
+
+        Bytecode folders never do: they go only together with the folder they are in.
+        """
+        return self._is_emptied(path) and not path.endswith("/__pycache__")
+
+    def _is_emptied(self, path: str) -> bool:
         return path in self._emptied and path not in self.kept_folders and path not in self._new_folders
 
     def file_hash(self, path: str) -> str | None:
@@ -126,7 +142,7 @@ class _Ground:
         while folder and not self.is_folder(folder):
             missing.append(folder)
             folder = folder.rpartition("/")[0]
-        while self.is_emptied(folder):
+        while self._is_emptied(folder):
             self.kept_folders.add(folder)
             folder = folder.rpartition("/")[0]
         for each in reversed(missing):
@@ -138,18 +154,10 @@ class _Ground:
         self.incoming.append(Incoming(stage_path=source, live_path=target))
         self._new_files[target] = recorded
 
-    def land_folder(self, source: str, target: str, tree: Tree, hashes: dict[str, str]) -> None:
-        """A folder comes in with everything in it."""
+    def land_folder(self, source: str, target: str) -> None:
+        """A folder comes in with everything in it, and nothing else comes into it."""
         self.incoming.append(Incoming(stage_path=source, live_path=target))
-        self._note(source, target, tree, hashes)
-
-    def _note(self, source: str, target: str, tree: Tree, hashes: dict[str, str]) -> None:
         self._new_folders.add(target)
-        folder = tree[source]
-        for name in folder.files:
-            self._new_files[f"{target}/{name}"] = hashes.get(f"{target}/{name}", "")
-        for name in folder.folders:
-            self._note(f"{source}/{name}", f"{target}/{name}", tree, hashes)
 
 
 class _Approach:
@@ -169,6 +177,21 @@ class _Approach:
         self._hashes = {file.path: hash_of(file) for each in arrival.holdings for file in each.files}
         self._metadata = {each.metadata_path for each in arrival.holdings}
         self._wanted: dict[str, tuple[bool, bool]] = {}
+
+    def announce(self) -> None:
+        """Say for which folders something waits."""
+        for label, root in self._arrival.layout.roots:
+            if root in self._arrival.tree:
+                self._announce(root, self._layout.place(label))
+
+    def _announce(self, source: str, target: str) -> None:
+        for name in self._arrival.tree[source].folders:
+            below, place = f"{source}/{name}", f"{target}/{name}"
+            if below in self._roots:
+                continue
+            if below in self._protected or self._survey(below, place)[0]:
+                self._ground.visitors[place] += 1
+                self._announce(below, place)
 
     def land_all(self) -> None:
         """Bring in everything wanted, part by part."""
@@ -195,7 +218,7 @@ class _Approach:
         recorded = self._hashes.get(target, "")
         standing = self._ground.file_hash(target)
         if standing is None:
-            if self._ground.is_folder(target) and not self._ground.is_emptied(target):
+            if self._ground.is_folder(target) and not self._ground.gives_way(target):
                 self._clash(target)
                 return
             self._ground.make_folder(target.rpartition("/")[0], self._modes)
@@ -212,10 +235,11 @@ class _Approach:
         if self._ground.file_hash(target) is not None:
             self._clash(target)
             return
-        stands = self._ground.is_folder(target) and not self._ground.is_emptied(target)
-        if self._whole_folders and all_wanted and not stands:
+        stands = self._ground.is_folder(target) and not self._ground.gives_way(target)
+        alone = self._ground.visitors[target] == 1
+        if self._whole_folders and all_wanted and alone and not stands:
             self._ground.make_folder(target.rpartition("/")[0], self._modes)
-            self._ground.land_folder(source, target, self._arrival.tree, self._hashes)
+            self._ground.land_folder(source, target)
             return
         waiting = self._arrival.tree[source]
         self._modes.setdefault(target, waiting.mode)

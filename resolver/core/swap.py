@@ -70,16 +70,27 @@ def plan_swap(
         leaving=frozenset(unit_of),
         whole_folders=whole_folders,
     )
+    removed = {each.path for each in departure.removed} - landing.kept_folders
     return Swap(
         units=units,
         shared=shared,
         outgoing=departure.outgoing,
-        removed=tuple(each for each in departure.removed if each.path not in landing.kept_folders),
+        removed=tuple(each for each in departure.removed if _really_goes(each.path, removed)),
         made=landing.made,
         incoming=landing.incoming,
         divided=divided,
         clashes=landing.clashes,
     )
+
+
+def _really_goes(folder: str, removed: Collection[str]) -> bool:
+    """Whether an emptied folder is to be removed.
+
+    A bytecode folder goes only with its parent: in a folder that stays, Python may write into it at any
+    moment, and a step that finds it filled would undo everything.
+    """
+    parent, _, name = folder.rpartition("/")
+    return folder in removed and (name != "__pycache__" or parent in removed)
 
 
 def _units(going: Sequence[Holding], *, with_unowned: bool) -> tuple[Unit, ...]:

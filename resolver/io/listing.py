@@ -108,7 +108,7 @@ def unowned_files(python: PythonInfo, holdings: Iterable[Holding]) -> tuple[Unow
         searched.append(layout.scripts)
     tree = list_tree(dict.fromkeys(searched))
     found = [
-        _unowned(layout, path)
+        describe_unowned(layout, path)
         for folder, content in tree.items()
         for path in (f"{folder}/{name}" for name in content.files)
         if path not in owned and not _is_owned_bytecode(path, owned, tree)
@@ -125,7 +125,8 @@ def _is_owned_bytecode(path: str, owned: set[str], tree: Tree) -> bool:
     return source in owned or folder not in tree or name not in tree[folder].files
 
 
-def _unowned(layout: Layout, path: str) -> UnownedFile | None:
+def describe_unowned(layout: Layout, path: str) -> UnownedFile | None:
+    """One file as a snapshot remembers it; None for what is no file or link, or has gone."""
     try:
         info = os.lstat(path)
         digest = ""

@@ -1,0 +1,261 @@
+"""The payload areas: where displaced files are kept, and how they are found again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..core.layout import LABELS, Layout
+from ..core.ownership import Holding, RecordedFile
+from ..core.swap_types import Arrival
+from ..core.types import Distribution, Finding, PythonInfo
+from ..errors import SafeInstallError
+from ..transaction import fs
+from .listing import describe_unowned, digest_pack, list_tree
+from .metadata import digest_of
+from .payload import NOTE, Payload, PayloadMember, read_payload
+from .records import check_files, read_record, slashed
+
+AREA = ".safe-install"
+"""Folder name no scanner takes for a distribution (it lies beside site-packages) or for a pack."""
+
+PACK_AREA_INSIDE = ".safe-install.disabled"
+"""The same inside custom_nodes: hosts skip names that end in `.disabled`, other hidden ones they load."""
+
+
+def area_for(python: PythonInfo) -> Path:
+    """The area for distributions: beside site-packages, so that renames stay on one volume."""
+    return Path(python.purelib).parent / AREA
+
+
+def pack_area(custom_nodes: Path) -> Path:
+    """The area for packs: beside custom_nodes where a rename can reach it, else inside. Blocks.
+
+    It is tried with a small file. Device numbers do not tell: a folder mounted into a container has its
+    parent's device, yet no rename crosses the mount.
+    """
+    beside = custom_nodes.parent / AREA
+    token = secrets.token_hex(4)
+    source, target = beside / f"probe-{token}", custom_nodes / f".probe-{token}.disabled"
+    made = False
+    try:
+        made = not beside.exists()
+        beside.mkdir(exist_ok=True)
+        source.touch()
+        source.rename(target)
+    except OSError:
+        return custom_nodes / PACK_AREA_INSIDE
+    else:
+        return beside
+    finally:
+        source.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
+        if made:
+            _remove_if_empty(beside)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadList:
+    """What an area holds."""
+
+    payloads: tuple[Payload, ...]
+    """Earliest displaced first."""
+    findings: tuple[Finding, ...]
+    """`payload-damaged`, one for each that cannot be used."""
+
+
+class PayloadStore:
+    """The payloads of one area. Every method blocks; writers hold the transaction lock."""
+
+    def __init__(self, area: Path) -> None:
+        """`area` need not exist yet."""
+        self.area = area
+        self._payloads = area / "payloads"
+        self._trash = area / "trash"
+
+    def list(self) -> PayloadList:
+        """Every payload there is."""
+        payloads: list[Payload] = []
+        findings: list[Finding] = []
+        for folder in self._folders():
+            try:
+                payloads.append(read_payload(folder))
+            except SafeInstallError as error:
+                findings.append(Finding(code=error.code, message=error.message, file=str(folder)))
+        payloads.sort(key=lambda each: (each.note.displaced, str(each.folder)))
+        return PayloadList(payloads=tuple(payloads), findings=tuple(findings))
+
+    def find(self, name: str, version: str, digest: str) -> tuple[Payload, ...]:
+        """The payloads with that content, earliest displaced first. Without a digest there is none."""
+        if not digest and version:
+            return ()
+        key = (name, version, digest)
+        return tuple(
+            each for each in self.list().payloads if any(member.key == key for member in each.note.members)
+        )
+
+    def choose(self, name: str, version: str, digest: str, *, since: str = "") -> Payload | None:
+        """The payload that is nearest to how things were at `since` (UTC): the first displaced after it.
+
+        Else the last displaced before, whose content is the same; None where there is none.
+        """
+        found = self.find(name, version, digest)
+        after = [each for each in found if each.note.displaced >= since]
+        return after[0] if after else found[-1] if found else None
+
+    def check(
+        self, payload: Payload, member: PayloadMember, layout: Layout, *, hashes: bool = True
+    ) -> tuple[Finding, ...]:
+        """What keeps a member from coming back byte for byte; empty when nothing does.
+
+        For a distribution: the digest of its RECORD, and every file against it. For a pack or a file
+        nobody owns: the digest of its content.
+        """
+        if not member.metadata:
+            return _check_content(payload, member, layout)
+        folder = payload.tree.joinpath(*member.metadata.split("/"))
+        if digest_of(str(folder / "RECORD")) != member.digest:
+            return (_unusable(payload, member, "its RECORD is another one"),)
+        aside = Layout.labelled(slashed(str(payload.tree)))
+        try:
+            files = [
+                replace(file, path=aside.place(layout.label(file.path)))
+                for file in _recorded(payload, member, layout)
+            ]
+        except SafeInstallError as error:
+            return (_unusable(payload, member, error.message),)
+        damages = check_files(files, hashes=hashes)
+        if not damages:
+            return ()
+        return (
+            _unusable(payload, member, f"{len(damages)} files are {damages[0].kind}: {damages[0].path} ..."),
+        )
+
+    def arrival(self, payload: Payload, layout: Layout, members: Sequence[PayloadMember] = ()) -> Arrival:
+        """The distributions of a payload as something `plan_swap` brings in: these members, or all.
+
+        Raises SafeInstallError `record-missing` and the like.
+        """
+        wanted = tuple(members) or payload.note.members
+        tree = slashed(str(payload.tree))
+        return Arrival(
+            layout=Layout.labelled(tree),
+            tree=list_tree(f"{tree}/{label}" for label in LABELS),
+            holdings=tuple(_holding(payload, member, layout) for member in wanted),
+            everything=len(wanted) == len(payload.note.members),
+        )
+
+    def discard(self, payload: Payload) -> None:
+        """The payload is no longer there: renamed away in one act, then deleted as far as possible."""
+        self._throw_away(payload.folder)
+        self._empty_trash()
+
+    def collect(
+        self, keep: Collection[tuple[str, str, str]], *, spare: Collection[str] = ()
+    ) -> tuple[Payload, ...]:
+        """Remove the payloads that no snapshot names; what was removed.
+
+        `keep` holds the `payload_keys` of all snapshots; payloads of the transactions in `spare` (an
+        unfinished one) are left alone. A payload whose files all went back is removed as well. Damaged
+        ones are left for a person to look at.
+        """
+        gone = []
+        for payload in self.list().payloads:
+            if payload.note.transaction in spare:
+                continue
+            named = any(member.key in keep for member in payload.note.members)
+            if not named or _is_used_up(payload):
+                self._throw_away(payload.folder)
+                gone.append(payload)
+        self._empty_trash()
+        return tuple(gone)
+
+    def _throw_away(self, folder: Path) -> None:
+        self._trash.mkdir(parents=True, exist_ok=True)
+        fs.rename(folder, self._trash / secrets.token_hex(8))
+        _remove_if_empty(folder.parent)
+
+    def _empty_trash(self) -> None:
+        """Delete what was thrown away; a file that Windows holds open is left for the next time."""
+        try:
+            thrown = list(self._trash.iterdir())
+        except FileNotFoundError:
+            return
+        for each in thrown:
+            try:
+                fs.remove_tree(each)
+            except OSError:
+                continue
+        _remove_if_empty(self._trash)
+
+    def _folders(self) -> Sequence[Path]:
+        # By their notes: a folder without one was being made when the process was killed.
+        return sorted(path.parent for path in self._payloads.glob(f"*/*/{NOTE}"))
+
+
+def _recorded(payload: Payload, member: PayloadMember, layout: Layout) -> tuple[RecordedFile, ...]:
+    """The files of a member with their live places."""
+    site, _, name = layout.place(member.metadata).rpartition("/")
+    return read_record(layout, site, name, folder=str(payload.tree.joinpath(*member.metadata.split("/"))))
+
+
+def _holding(payload: Payload, member: PayloadMember, layout: Layout) -> Holding:
+    metadata_path = layout.place(member.metadata)
+    site, _, name = metadata_path.rpartition("/")
+    return Holding(
+        distribution=Distribution(
+            name=member.name,
+            version=member.version,
+            site=site,
+            metadata_dir=name,
+            record_digest=member.digest,
+        ),
+        files=_recorded(payload, member, layout),
+        metadata_path=metadata_path,
+    )
+
+
+def _check_content(payload: Payload, member: PayloadMember, layout: Layout) -> tuple[Finding, ...]:
+    for entry in payload.note.entries:
+        place = payload.place(entry)
+        if payload.note.kind == "pack":
+            digest = _digest_of_pack(place)
+        elif slashed(os.path.relpath(entry.live_path, layout.data)) == member.name:
+            file = describe_unowned(layout, slashed(str(place)))
+            digest = file.digest if file is not None else None
+        else:
+            continue
+        if digest == member.digest:
+            return ()
+    return (_unusable(payload, member, "its content is another one, or gone"),)
+
+
+def _digest_of_pack(place: Path) -> str | None:
+    try:
+        return digest_pack(place)
+    except OSError:
+        return None
+
+
+def _is_used_up(payload: Payload) -> bool:
+    return not any(
+        os.path.lexists(payload.place(entry)) for entry in payload.note.entries if not entry.copied
+    )
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return
+
+
+def _unusable(payload: Payload, member: PayloadMember, why: str) -> Finding:
+    return Finding(
+        code="payload-unusable",
+        message=f"{member.name} {member.version} cannot be brought back from {payload.folder}: {why}.",
+        file=str(payload.folder),
+    )
