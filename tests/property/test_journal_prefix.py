@@ -244,6 +244,42 @@ def test_renames_lost_by_a_power_cut_do_not_matter(
     in_folder(run)
 
 
+Plan = list[tuple[str, str, str, int]]
+
+
+@pytest.mark.parametrize("end", ["commit", "roll back"])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        [("move", "a", "t", 0), ("move", "b", "a", 0), ("move", "t", "b", 0)],
+        [("move", "a", "t", 0), ("move", "t", "a", 0), ("move", "a", "t", 0), ("move", "b", "a", 0)],
+        [
+            ("move", "d", "e", 0), ("move", "e/x", "t", 0), ("move", "e", "d", 0),
+            ("move", "d/y", "d/x", 0), ("move", "t", "d/y", 0),
+        ],
+        [("remove", "f", "", 0o700), ("make", "f", "", 0o755), ("move", "a", "f/a", 0)],
+        [("make", "g", "", 0o700), ("move", "a", "g/a", 0), ("move", "g", "h", 0), ("move", "b", "a", 0)],
+    ],
+)  # fmt: skip
+def test_lists_whose_trees_look_alike_survive_a_power_cut(tmp_path: Path, plan: Plan, end: str) -> None:
+    """Swaps and detours, where names alone do not tell the position: every tree that can be left is tried."""
+    model: Model = {"a": None, "b": None, "d": 0o755, "d/x": None, "d/y": None, "f": 0o700}
+    (tmp_path / "world" / "tree").mkdir(parents=True)
+    (tmp_path / "world" / "state").mkdir()
+    build(tmp_path / "world" / "tree", model)
+    film = Film(tmp_path)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        record(film, as_steps(tmp_path / "world" / "tree", plan), end, monkeypatch)
+    synced = 0
+    for frame in range(film.frames):
+        last = film.bodies(frame)[-1]
+        if last.get("synced") or last.get("state") in ("verifying", "rolled-back"):
+            synced = frame
+        committed = any(body.get("state") == "committed" for body in film.bodies(frame))
+        for tree_frame in range(synced, frame + 1):
+            check(film, frame, tree_frame, 0, committed=committed)
+
+
 def _last_line_length(film: Film, frame: int) -> int:
     journal = next((film.base / f"frame{frame}").glob("state/transactions/*/journal.jsonl"))
     return len(journal.read_bytes().splitlines(keepends=True)[-1])

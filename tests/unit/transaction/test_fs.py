@@ -92,6 +92,18 @@ def test_fsync_dir_does_nothing_where_there_is_no_such_call(
     fs.fsync_dir(tmp_path / "nowhere")
 
 
+def test_a_folder_that_may_not_be_listed_is_not_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One may rename in a folder that one cannot open; that is no error."""
+
+    def refuse(_path: Path, _flags: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", refuse)
+    fs.fsync_dir(tmp_path)
+
+
 def test_json_survives_the_round_trip(tmp_path: Path) -> None:
     """What was written is read, odd file names included, and no temporary file stays."""
     value = {"name": os.fsdecode(b"caf\xe9"), "list": [1, None, "\u00e9"]}

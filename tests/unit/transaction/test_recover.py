@@ -293,6 +293,17 @@ def test_renames_lost_by_a_power_cut_are_seen_on_the_disk(workshop: Workshop, lo
     assert workshop.tree() == before
 
 
+def test_renames_lost_in_spite_of_a_sync_are_seen_on_the_disk(workshop: Workshop) -> None:
+    """Windows cannot sync a folder: the disk may be behind even what the journal takes for sure."""
+    before = workshop.tree()
+    applied(workshop)
+    for step in reversed(workshop.steps()[-3:]):
+        assert isinstance(step, Move)
+        step.target.rename(step.source)
+    assert recover(workshop.state, workshop.roots).recovered[0].steps_undone == len(workshop.steps()) - 3
+    assert workshop.tree() == before
+
+
 def test_a_tangled_list_that_fits_twice_is_refused(workshop: Workshop) -> None:
     """Two files swapped by three moves look the same before and after; without the journal's word: refuse."""
     (workshop.live / "other.py").write_text("other")
@@ -382,6 +393,30 @@ def test_several_unfinished_transactions_are_settled_newest_first(workshop: Work
     assert [each.id for each in report.recovered] == [second.id, first.id]
     assert workshop.tree() == before
     assert "1 step undone" in report.lines()[0]
+
+
+def test_an_older_transaction_that_is_ambiguous_stops_there(workshop: Workshop) -> None:
+    """The newer one is settled by then; the older one is refused and stays."""
+    first = workshop.ready([Move(workshop.live / "single.py", workshop.aside / "old.py")])
+    first.apply()
+    hidden = workshop.state / "hidden"
+    first.directory.rename(hidden)
+    second = workshop.ready([Move(workshop.aside / "old.py", workshop.aside / "older.py")])
+    second.apply()
+    hidden.rename(first.directory)
+    (workshop.live / "single.py").write_text("a stranger's")
+    with pytest.raises(RecoveryNeededError) as caught:
+        recover(workshop.state, workshop.roots)
+    assert caught.value.code == "step-ambiguous"
+    assert unfinished(workshop.state) == (first.id,)
+
+
+def test_a_torn_line_behind_the_end_changes_nothing(workshop: Workshop) -> None:
+    """A settled transaction stays settled whatever half line follows."""
+    transaction = workshop.install()
+    with (transaction.directory / "journal.jsonl").open("ab") as file:
+        file.write(b'{"bo')
+    assert unfinished(workshop.state) == ()
 
 
 def test_a_recovery_that_is_blocked_says_so_and_can_go_on(

@@ -287,6 +287,93 @@ def test_a_full_disk_while_applying_still_ends_as_before(workshop: Workshop) -> 
     assert workshop.tree() == before
 
 
+def test_a_disk_that_fills_up_on_the_way_back_does_not_stop_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the way back is in the journal, the rest only on the disk; the next recovery reads both."""
+    before = workshop.tree()
+    transaction = workshop.ready()
+    transaction.apply()
+    append = Journal.append
+    with ExitStack() as stack:
+        fill = fill_disk_after(9, transaction, stack)
+
+        def append_and_fill(journal: Journal, body: dict[str, object]) -> None:
+            append(journal, body)
+            if body["kind"] == "undone":
+                fill(int(str(body["step"])), 0)
+
+        monkeypatch.setattr(Journal, "append", append_and_fill)
+        with pytest.raises(RecoveryNeededError) as caught:
+            transaction.roll_back("verification failed")
+    assert caught.value.code == "undo-failed"
+    assert workshop.tree() == before
+    assert kinds(transaction).count("undone") == len(workshop.steps()) - 9
+    report = recover(workshop.state, workshop.roots)
+    assert [(each.outcome, each.steps_undone) for each in report.recovered] == [("rolled-back", 0)]
+    assert workshop.tree() == before
+
+
+def test_a_full_disk_at_the_very_end_only_leaves_the_note_to_recovery(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the commit line nothing can fail any more; that the cleanup is done is then noted later."""
+    transaction = workshop.ready()
+    transaction.apply()
+    append = Journal.append
+    with ExitStack() as stack:
+        fill = fill_disk_after(0, transaction, stack)
+
+        def append_and_fill(journal: Journal, body: dict[str, object]) -> None:
+            append(journal, body)
+            fill(0, 0)
+
+        monkeypatch.setattr(Journal, "append", append_and_fill)
+        transaction.commit()
+    assert transaction.leftovers == ()
+    assert unfinished(workshop.state) == (transaction.id,)
+    assert [each.outcome for each in recover(workshop.state, workshop.roots).recovered] == ["committed"]
+
+
+def test_a_second_writer_stops_the_way_back(workshop: Workshop) -> None:
+    """Whoever else writes into the journal (a recovery without the lock) may be moving files too."""
+    before = workshop.tree()
+
+    def intrude(done: int, _total: int) -> None:
+        if done == 3:
+            journal = Journal(transaction.directory / "journal.jsonl")
+            journal.append({"kind": "undo", "step": 2, "synced": True})
+            raise LookupError
+
+    transaction = workshop.ready()
+    with pytest.raises(RecoveryNeededError) as caught:
+        transaction.apply(intrude)
+    assert "Something else wrote" in caught.value.context["undo-error"]
+    recover(workshop.state, workshop.roots)
+    assert workshop.tree() == before
+
+
+def test_a_rename_that_worked_although_it_was_refused_is_taken_back(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network file system may report the error of a repeated request; the disk knows better."""
+    before = workshop.tree()
+    real = os.rename
+
+    def work_and_refuse(source: Path, target: Path) -> None:
+        real(source, target)
+        if source == workshop.live / "link":
+            raise FileNotFoundError(2, "No such file or directory")
+
+    transaction = workshop.ready()
+    monkeypatch.setattr(os, "rename", work_and_refuse)
+    with pytest.raises(SafeInstallError) as caught:
+        transaction.apply()
+    assert caught.value.code == "step-failed"
+    assert workshop.tree() == before
+    assert "failed" not in kinds(transaction)
+
+
 def test_a_commit_that_cannot_be_written_can_be_rolled_back(workshop: Workshop) -> None:
     """If the commit line does not fit on the disk, it is not committed."""
     before = workshop.tree()
@@ -365,13 +452,22 @@ def test_ids_sort_by_age_even_when_the_clock_jumps_back(workshop: Workshop) -> N
     ]
 
 
-def test_debris_of_an_unborn_transaction_is_swept(workshop: Workshop) -> None:
+def test_debris_of_an_unborn_transaction_is_swept(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A folder left by a kill before the first line does not count and goes with the next transaction."""
     workshop.begin().roll_back("make the folder")
     unborn = workshop.state / "transactions" / ".new-20260101T000000000000Z-abcd"
     unborn.mkdir()
     (unborn / "journal.jsonl").write_text("torn")
     assert unfinished(workshop.state) == ()
+    with monkeypatch.context() as patched:
+
+        def refuse(_path: Path) -> None:
+            raise PermissionError
+
+        patched.setattr(fs, "remove_tree", refuse)
+        workshop.begin().roll_back("debris that cannot be deleted is in nobody's way")
     workshop.begin()
     assert not unborn.exists()
 
