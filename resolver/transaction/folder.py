@@ -6,6 +6,7 @@ An id is a UTC time to the microsecond and four random hexadecimal digits, so na
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from ..errors import Hint, RecoveryNeededError, SafeInstallError
 from . import fs
 from .journal import Journal, last_body, read_journal
 from .progress import FORMAT, Progress, read_progress
-from .steps import Step, from_dict, refuse_outside, to_dict
+from .steps import Move, Step, from_dict, refuse_outside, to_dict
 
 _ID = re.compile(r"(\d{8}T\d{12})Z-[0-9a-f]{4}")
 _STAMP = "%Y%m%dT%H%M%S%f"
@@ -131,6 +132,23 @@ class StepList:
     remove_on_commit: tuple[Path, ...] = ()
     remove_on_rollback: tuple[Path, ...] = ()
 
+    def leftovers_of(self, *, committed: bool) -> tuple[Path, ...]:
+        """What to delete after this outcome.
+
+        After going back, nothing that holds the target of a Move: whatever stands there now was there before
+        us (an older payload of the same name, say), or has not come back and is the only copy.
+        """
+        if committed:
+            return self.remove_on_commit
+        standing = [
+            step.target for step in self.steps if isinstance(step, Move) and os.path.lexists(step.target)
+        ]
+        return tuple(
+            path
+            for path in self.remove_on_rollback
+            if not any(path == target or path in target.parents for target in standing)
+        )
+
     def to_dict(self) -> dict[str, object]:
         """The list as a JSON object."""
         return {
@@ -167,8 +185,9 @@ def load_steps(directory: Path, progress: Progress, *, roots: Sequence[Path], st
         found = _parse(fs.read_json(path))
         if begun and _digest(directory) != progress.steps_digest:
             raise SafeInstallError("steps-changed", "it is not the file the transaction began with")
+        fence = fs.Fence(roots)
         for step in found.steps:
-            refuse_outside(step, roots)
+            refuse_outside(step, fence)
         refuse_cleanup_outside((*found.remove_on_commit, *found.remove_on_rollback), roots, state_dir)
     except SafeInstallError as error:
         raise RecoveryNeededError(
@@ -193,9 +212,9 @@ def refuse_cleanup_outside(paths: Sequence[Path], roots: Sequence[Path], state_d
     Allowed is what lies inside a root or the state folder and holds neither of them nor any transaction.
     """
     kept = [*roots, transactions_dir(state_dir)]
+    allowed, forbidden = fs.Fence([*roots, state_dir]), fs.Fence([transactions_dir(state_dir)])
     for path in paths:
-        inside = fs.is_inside(path, [*roots, state_dir])
-        within_transactions = fs.is_inside(path, [transactions_dir(state_dir)])
+        inside, within_transactions = allowed.holds(path), forbidden.holds(path)
         if (
             not inside
             or within_transactions

@@ -173,28 +173,39 @@ def _unlink(path: Path, mode: int) -> None:
     path.unlink(missing_ok=True)
 
 
+class Fence:
+    """The folders below which something may be changed. Their own links are resolved once, at the start."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = tuple(
+            (_with_separator(os.path.abspath(root)), _with_separator(os.path.realpath(root)))
+            for root in roots
+        )
+
+    def holds(self, path: Path) -> bool:
+        """Whether `path` is strictly below one of the folders, as it is written and as the disk resolves it.
+
+        Only the parent is resolved: a link may be moved or removed as an entry, but a link on the way may
+        not lead out. A root counts both as given and with its own links resolved.
+        """
+        text = os.fspath(path)
+        if os.path.basename(text) in ("", ".", "..") or not os.path.isabs(text) or "\0" in text:
+            return False
+        written = os.path.normcase(os.path.normpath(text))
+        # The parent is resolved unnormalised, because `link/..` is not where it seems to be.
+        parent = _with_separator(os.path.realpath(os.path.dirname(text)))
+        return any(
+            written.startswith((given, real)) and parent.startswith(real) for given, real in self._roots
+        )
+
+
 def is_inside(path: Path, roots: Sequence[Path]) -> bool:
-    """Whether `path` is strictly below one of `roots`, as it is written and as the disk resolves it.
-
-    Only the parent is resolved: a link may be moved or removed as an entry, but a link on the way may
-    not lead out. A root counts both as given and with its own links resolved.
-    """
-    text = os.fspath(path)
-    if os.path.basename(text) in ("", ".", "..") or not os.path.isabs(text) or "\0" in text:
-        return False
-    written = os.path.normcase(os.path.normpath(text))
-    # The parent is resolved unnormalised, because `link/..` is not where it seems to be.
-    parent = os.path.normcase(os.path.realpath(os.path.dirname(text)))
-    for root in roots:
-        given = os.path.normcase(os.path.abspath(root))
-        real = os.path.normcase(os.path.realpath(root))
-        if (_below(written, given) or _below(written, real)) and (parent == real or _below(parent, real)):
-            return True
-    return False
+    """`Fence(roots).holds(path)`, for one path."""
+    return Fence(roots).holds(path)
 
 
-def _below(path: str, folder: str) -> bool:
-    return path.startswith(folder.rstrip(os.sep) + os.sep) and path != folder
+def _with_separator(folder: str) -> str:
+    return os.path.normcase(folder).rstrip(os.sep) + os.sep
 
 
 def _patiently(act: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import Hint, SafeInstallError
+from .fs import Fence
 from .steps import Move, RemoveDir, Step, describe, refuse_outside
 from .view import TreeView
 
@@ -17,10 +18,10 @@ def refuse_impossible(steps: Sequence[Step], roots: Sequence[Path]) -> None:
     exist or are made by earlier steps, both names are on one volume, a folder to be removed is empty then
     and has the mode it will be given back. Blocks; reads the disk only.
     """
-    view = TreeView()
+    view, fence = TreeView(), Fence(roots)
     faults: list[str] = []
     for number, step in enumerate(steps, start=1):
-        fault = _fault(step, view, roots)
+        fault = _fault(step, view, fence)
         if fault:
             faults.append(f"step {number} ({describe(step)}): {fault}")
         view.take(step)
@@ -34,9 +35,9 @@ def refuse_impossible(steps: Sequence[Step], roots: Sequence[Path]) -> None:
         )
 
 
-def _fault(step: Step, view: TreeView, roots: Sequence[Path]) -> str:
+def _fault(step: Step, view: TreeView, fence: Fence) -> str:
     try:
-        refuse_outside(step, roots)
+        refuse_outside(step, fence)
     except SafeInstallError as error:
         return error.context["reason"]
     fault = view.fault(step)

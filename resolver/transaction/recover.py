@@ -144,7 +144,7 @@ def _settle(directory: Path, progress: Progress, steps: StepList, roots: Sequenc
             context={"transaction": directory.name, "undo-error": error.message, **error.context},
             hints=(*error.hints, Hint("recover", "Then run `safe-install recover` again.")),
         ) from error
-    left = clean(journal, steps.remove_on_commit if outcome == "committed" else steps.remove_on_rollback)
+    left = clean(journal, steps.leftovers_of(committed=outcome == "committed"))
     return Recovered(
         id=directory.name,
         operation=progress.operation,

@@ -183,7 +183,7 @@ class Transaction:
         if self._state is not TransactionState.VERIFYING:
             raise _wrong_state("commit", self._state)
         self._enter(TransactionState.COMMITTED)
-        self._leftovers = clean(self._journal, self._list.remove_on_commit)
+        self._leftovers = clean(self._journal, self._list.leftovers_of(committed=True))
 
     def roll_back(self, reason: str) -> None:
         """Everything as before, durable; then the cleanup. In every state that is not final.
@@ -233,9 +233,7 @@ class Transaction:
             go_back(self._journal, self._list.steps, progress, self._roots)
             self._enter(TransactionState.ROLLED_BACK, reason=reason)
         committed = self._state is TransactionState.COMMITTED
-        self._leftovers = clean(
-            self._journal, self._list.remove_on_commit if committed else self._list.remove_on_rollback
-        )
+        self._leftovers = clean(self._journal, self._list.leftovers_of(committed=committed))
 
 
 def _wrong_state(act: str, state: TransactionState) -> SafeInstallError:

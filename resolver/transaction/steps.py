@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,10 +87,10 @@ def describe(step: Step) -> str:
     return f"make the folder {step.path}" if isinstance(step, MakeDir) else f"remove the folder {step.path}"
 
 
-def refuse_outside(step: Step, roots: Sequence[Path]) -> None:
-    """Nothing when every path is inside the roots, links on the way included; `step-refused` otherwise."""
+def refuse_outside(step: Step, fence: fs.Fence) -> None:
+    """Nothing when every path is inside the fence, links on the way included; `step-refused` otherwise."""
     for path in paths_of(step):
-        if not fs.is_inside(path, roots):
+        if not fence.holds(path):
             raise _refused(f"{path} is not inside the folders that may be changed")
 
 

@@ -66,9 +66,9 @@ def go_forward(
 
     `on_step(done, total)` is called after each step, in this thread; what it raises stops the walk.
     """
-    is_tangled = tangled(steps)
+    is_tangled, fence = tangled(steps), fs.Fence(roots)
     for index, step in enumerate(steps):
-        refuse_outside(step, roots)
+        refuse_outside(step, fence)
         if is_tangled:
             _sync(steps[:index])
         journal.append({"kind": "intent", "step": index, "synced": is_tangled})
@@ -103,9 +103,9 @@ def go_back(journal: Journal, steps: Sequence[Step], progress: Progress, roots: 
     cannot be written (disk full), the way back is gone all the same: the disk itself tells the position.
     """
     position = locate(steps, progress)
-    begun = steps[: progress.reached]
+    begun, fence = steps[: progress.reached], fs.Fence(roots)
     for step in begun:
-        refuse_outside(step, roots)
+        refuse_outside(step, fence)
     is_tangled = tangled(steps)
     note = _note_if_possible(journal, required=is_tangled)
     both_ways = [*begun, *(inverse(step) for step in reversed(begun))]

@@ -518,6 +518,21 @@ def test_cleanup_inside_the_state_folder_is_allowed(workshop: Workshop) -> None:
     assert not (workshop.state / "work").exists()
 
 
+def test_a_payload_that_was_there_before_is_not_cleaned_up(workshop: Workshop) -> None:
+    """When a target exists already, the refused change does not delete what stands there."""
+    older = workshop.aside / "payloads" / "alpha"
+    older.mkdir(parents=True)
+    (older / "old.py").write_text("the only copy of an older version")
+    steps = [Move(workshop.live / "alpha", older)]
+    transaction = workshop.ready(steps)
+    with pytest.raises(SafeInstallError) as caught:
+        transaction.apply()
+    assert caught.value.code == "preflight-failed"
+    assert (older / "old.py").exists()
+    assert not workshop.stage.exists()
+    assert unfinished(workshop.state) == ()
+
+
 def test_a_leftover_that_is_in_use_does_not_undo_the_commit(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

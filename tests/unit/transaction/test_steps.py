@@ -247,7 +247,8 @@ def test_hostile_step_objects_are_refused(value: object) -> None:
 def test_steps_stay_inside_the_roots(tree: Path, tmp_path: Path) -> None:
     """A path outside, a root itself and a link that leads out are refused."""
     (tree / "out").symlink_to(tmp_path)
-    refuse_outside(Move(tree / "a", tree / "out"), [tree])
+    fence = fs.Fence([tree])
+    refuse_outside(Move(tree / "a", tree / "out"), fence)
     for step in (
         Move(tree / "a", tmp_path / "b"),
         Move(tree / "a", tree / "out" / "b"),
@@ -255,5 +256,5 @@ def test_steps_stay_inside_the_roots(tree: Path, tmp_path: Path) -> None:
         MakeDir(tree / "out" / "b", 0o755),
     ):
         with pytest.raises(SafeInstallError) as caught:
-            refuse_outside(step, [tree])
+            refuse_outside(step, fence)
         assert caught.value.code == "step-refused"
