@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from comfyui_safe_install.resolver.wiring import open_site
 from comfyui_safe_install.tests.kit.comfy import make_comfy, put_product_in
 from comfyui_safe_install.tests.kit.trees import hash_tree
 
@@ -203,3 +204,21 @@ def test_another_process_at_work_is_left_in_peace(comfy: Path, root: Path) -> No
         assert "install other" in log
         assert hash_tree(comfy / "custom_nodes") == before
         holder.communicate("")
+
+
+def test_a_start_may_touch_every_folder_that_a_transaction_may(comfy: Path) -> None:
+    """Recovery at start refuses no journal for its folders: they all lie in those the start allows."""
+    ask = (
+        "import importlib.util, os, sys; sys.path.insert(0, os.getcwd())\n"
+        "spec = importlib.util.spec_from_file_location('start', sys.argv[1])\n"
+        "start = importlib.util.module_from_spec(spec); spec.loader.exec_module(start)\n"
+        "import folder_paths; print(*start._roots(folder_paths), sep='\\n')\n"
+    )
+    script = comfy / "custom_nodes" / "safe-install.v1" / "prestartup_script.py"
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", ask, str(script)],
+        check=True, capture_output=True, text=True, timeout=60, cwd=comfy,
+    )  # fmt: skip
+    allowed = [Path(line) for line in done.stdout.splitlines()]
+    for root in open_site(comfy, python=Path(sys.executable)).roots:
+        assert any(root == each or each in root.parents for each in allowed), root
