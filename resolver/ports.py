@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
+from .core.ownership import Holding
+from .core.rules import Rules
+from .core.snapshot import Snapshot, SnapshotDistribution, SnapshotPack, UnownedFile
 from .core.solve import Solution, SolveFailureError, SolveRequest
-from .core.types import LockedPackage
+from .core.swap_types import Arrival, Swap
+from .core.trials import TrialReport
+from .core.types import Environment, Finding, Gathered, LockedPackage, Pack, PythonInfo
 
 
 class Reporter(Protocol):
@@ -53,6 +59,179 @@ class IndexProbe(Protocol):
 
     def served(self, index: str, names: Sequence[str]) -> tuple[str, ...]:
         """Those of the canonical names the index has a page for; () when it cannot be reached."""
+
+
+class Fetched(Protocol):
+    """A pack that was brought here, or lies in a custom_nodes folder already (`in_place`)."""
+
+    @property
+    def name(self) -> str:
+        """The folder name it gets."""
+
+    @property
+    def tree(self) -> Path:
+        """Where it lies now."""
+
+    @property
+    def origin(self) -> str:
+        """The source as the user wrote it, redacted."""
+
+    @property
+    def commit(self) -> str:
+        """The commit checked out, or empty."""
+
+    @property
+    def in_place(self) -> bool:
+        """True where nothing is to be moved."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noticed while fetching."""
+
+
+class Holder(Protocol):
+    """A payload on the disk, or about to be."""
+
+    @property
+    def folder(self) -> Path:
+        """The payload's folder."""
+
+
+class Displaced(Protocol):
+    """Payloads to be made, and the moves that fill them."""
+
+    @property
+    def payloads(self) -> Sequence[Holder]:
+        """The payloads."""
+
+    @property
+    def moves(self) -> Sequence[tuple[Path, Path]]:
+        """(live place, place in the payload)."""
+
+
+class Kept(Protocol):
+    """Where something displaced can be had again."""
+
+    @property
+    def folder(self) -> Path:
+        """The payload's folder."""
+
+    @property
+    def ways_back(self) -> tuple[tuple[Path, Path], ...]:
+        """(place in the payload, live place) of each entry."""
+
+
+class Site(Protocol):
+    """One ComfyUI and its Python environment. Reads and prepares; only transactions change what is live. All blocks."""
+
+    state: Path
+    python: PythonInfo
+    rules: Rules
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Folders below which a transaction may change anything."""
+
+    @property
+    def new_packs_folder(self) -> Path:
+        """Where new packs go."""
+
+    def environment(self) -> Environment: ...
+    def packs(self) -> tuple[Pack, ...]: ...
+    def core(self) -> Gathered: ...
+    def gather(self, name: str, tree: Path) -> Gathered: ...
+    def pack_digest(self, tree: Path) -> str: ...
+    def script_findings(self, name: str, tree: Path) -> tuple[Finding, ...]: ...
+    def check_writable(self) -> None: ...
+    def free_bytes(self) -> int: ...
+    def make_aside(self) -> Path: ...
+    def remove(self, path: Path) -> None: ...
+    def stage_folder(self, transaction: str) -> Path: ...
+    def prepare(self, displacement: Displaced) -> None: ...
+    def tidy(self) -> None: ...
+
+    def fetch(
+        self, text: str, aside: Path, cancel: threading.Event | None, on_line: Callable[[str], None]
+    ) -> Fetched: ...
+
+    def open_solver(
+        self,
+        environment: Environment,
+        pins: Collection[str],
+        absent: Collection[str],
+        *,
+        allow_builds: bool,
+        repair: bool,
+    ) -> tuple[Solver, Artefacts]: ...
+
+    def fill_stage(
+        self,
+        lock_text: str,
+        folder: Path,
+        expected: Mapping[str, str],
+        *,
+        allow_builds: bool,
+        offline: bool = False,
+        cancel: threading.Event | None = None,
+    ) -> Arrival: ...
+
+    def lock_pins(
+        self,
+        pins: Mapping[str, str],
+        hashes: Mapping[str, Sequence[str]],
+        *,
+        offline: bool,
+        cancel: threading.Event | None = None,
+    ) -> str: ...
+
+    def try_out(
+        self,
+        arrivals: Sequence[Arrival],
+        leaving: Collection[str],
+        holdings: Sequence[Holding],
+        packs: Sequence[tuple[str, Path]],
+        cancel: threading.Event | None,
+        on_line: Callable[[str], None],
+    ) -> TrialReport: ...
+
+    def holdings(self, environment: Environment) -> tuple[tuple[Holding, ...], tuple[Finding, ...]]: ...
+
+    def swap(
+        self,
+        holdings: Sequence[Holding],
+        leaving: Collection[str],
+        arrivals: Sequence[Arrival],
+        displaced: Collection[str] = (),
+    ) -> Swap: ...
+
+    def displace(self, swap: Swap, holdings: Sequence[Holding], transaction: str) -> Displaced: ...
+    def displace_pack(self, pack: Pack, transaction: str) -> Displaced: ...
+    def verify(
+        self, environment: Environment, names: Collection[str] | None = None
+    ) -> tuple[Finding, ...]: ...
+    def take_snapshot(self, environment: Environment, reason: str, *, label: str = "") -> Snapshot: ...
+    def remember_artefacts(self, packages: Sequence[LockedPackage]) -> None: ...
+    def snapshot_packs(self) -> tuple[SnapshotPack, ...]: ...
+    def find_distribution(self, wanted: SnapshotDistribution, since: str) -> Kept | None: ...
+    def find_pack(self, wanted: SnapshotPack, since: str) -> Kept | None: ...
+    def find_file(self, wanted: UnownedFile, since: str) -> Kept | None: ...
+    def payload_arrival(self, payload: Kept, names: Collection[str]) -> Arrival: ...
+    def collect(self) -> None: ...
+    def run_install_script(
+        self, pack: Path, cancel: threading.Event | None, on_line: Callable[[str], None]
+    ) -> int: ...
+
+    @property
+    def snapshots(self) -> Snapshots: ...
+
+
+class Snapshots(Protocol):
+    """The stored snapshots."""
+
+    def save(self, snapshot: Snapshot) -> Snapshot: ...
+    def get(self, name: str) -> Snapshot: ...
+    def path(self, snapshot_id: str) -> Path: ...
+    def prune(self, keep: int = 50, *, spare: Iterable[str] = ()) -> tuple[str, ...]: ...
 
 
 class Silence:

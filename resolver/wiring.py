@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .core.rules import Rules, parse_rules
-from .core.types import PythonInfo
 from .errors import Hint, UsageError
 from .io.python_probe import ChosenPython, default_python, probe_python
 from .io.site import LiveSite

@@ -14,9 +14,10 @@ from .closure import Requires, applying_requirements, broken_library_lines, clos
 from .diff import Build, diff_distributions
 from .merge import Pin
 from .plan import LibraryLine
+from .protection import core_closure
 from .rules import Rules
 from .types import CORE, Change, Decision, Environment, Finding, Gathered, LockedPackage, RequirementLine
-from .wishes import SolveLine, Wishes
+from .wishes import SolveLine, Wishes, read_wishes
 
 UNCLAIMED = "(installed)"
 """The name under which installed distributions that no pack and not core asks for take part in a solve."""
@@ -196,3 +197,9 @@ def python_findings(packs: Sequence[Gathered], environment: Environment) -> tupl
         for pack in packs
         if pack.requires_python and not SpecifierSet(pack.requires_python).contains(version, prereleases=True)
     )
+
+
+def core_names(environment: Environment, core: Gathered, rules: Rules) -> frozenset[str]:
+    """The installed distributions core's own lines reach."""
+    wishes = read_wishes(core.lines, rules=rules, environment=environment, allowed=("urls",))
+    return core_closure(environment, wishes.lines)

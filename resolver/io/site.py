@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -16,23 +17,22 @@ from ..core.layout import Layout
 from ..core.offered import offered_modules, shared_packages, vanishing_modules
 from ..core.ownership import Holding
 from ..core.rules import Rules
-from ..core.snapshot import Artefact, Snapshot, SnapshotPack, take_snapshot
 from ..core.swap import plan_swap
 from ..core.swap_types import Arrival, Swap
 from ..core.trials import TrialReport
 from ..core.types import CORE, Distribution, Environment, Finding, Gathered, Pack, PythonInfo
+from ..errors import Hint, SafeInstallError
 from ..transaction import fs
 from .artefacts import ArtefactFinder
-from .displacement import Displacement, plan_displacement, plan_pack_displacement, prepare
-from .environment import freeze_text, read_environment
-from .git_folder import read_git_folder
-from .listing import digest_pack, survey, unowned_files
+from .child_environment import clean_environment
+from .displacement import Displacement, prepare
+from .environment import read_environment
+from .keeping import Keeping
+from .listing import digest_pack, survey
 from .pack_files import pack_reader, root_names
-from .packs import list_packs, pack_state
-from .payload import Payload
-from .payloads import PayloadStore, area_for, pack_area
-from .records import installed_holdings, verify_distribution
-from .snapshots import SnapshotStore, new_id, timestamp
+from .pack_tree import script_findings
+from .packs import list_packs
+from .process import run
 from .sources import FetchedPack, fetch_source, read_source
 from .staging import read_stage
 from .stubs import Stub, stand_ins, write_stubs
@@ -41,44 +41,18 @@ from .uv import Uv
 from .workspace import Workspace, check_writable, make_state_folder
 
 
-class LiveSite:
+class LiveSite(Keeping):
     """Reads and prepares; what changes live files is the transaction, with the steps the engine gives it. All blocks."""
 
     def __init__(
         self, workspace: Workspace, python: PythonInfo, rules: Rules, *, refresh: bool = False
     ) -> None:
         """`refresh`: ask the index again for everything at the first solve."""
-        self.workspace = workspace
-        self.python = python
+        super().__init__(workspace, python)
         self.rules = rules
-        self.state = workspace.state
-        self.area = area_for(python)
-        self.payloads = PayloadStore(self.area)
-        self.snapshots = SnapshotStore(workspace.state)
         self._refresh = refresh
-        self._pack_area: Path | None = None
 
     # --- what is there -------------------------------------------------------------------------------------------
-
-    @property
-    def pack_area(self) -> Path:
-        """Where new packs wait and displaced ones are kept, on the volume of custom_nodes."""
-        if self._pack_area is None:
-            self._pack_area = pack_area(self.workspace.custom_nodes[0])
-        return self._pack_area
-
-    @property
-    def pack_payloads(self) -> PayloadStore:
-        """The payloads of packs."""
-        return PayloadStore(self.pack_area)
-
-    @property
-    def roots(self) -> tuple[Path, ...]:
-        """The folders below which a transaction may change anything."""
-        layout = Layout.of(self.python)
-        places = {Path(root) for _, root in layout.roots} | {self.area}
-        places |= {*self.workspace.custom_nodes, self.pack_area, self.area.parent}
-        return tuple(sorted(places))
 
     def environment(self) -> Environment:
         """The target environment now."""
@@ -97,6 +71,42 @@ class LiveSite:
         if not tree.is_dir():
             return Gathered(pack=name)
         return gather(name, pack_reader(tree), root_names(tree))
+
+    @property
+    def new_packs_folder(self) -> Path:
+        """Where new packs go."""
+        return self.workspace.custom_nodes[0]
+
+    def script_findings(self, name: str, tree: Path) -> tuple[Finding, ...]:
+        """What a pack wants to run at install."""
+        return script_findings(name, tree) if tree.is_dir() else ()
+
+    def run_install_script(
+        self, pack: Path, cancel: threading.Event | None, on_line: Callable[[str], None]
+    ) -> int:
+        """Run a pack's install.py in a child, with core and the lock as constraints of whatever pip or uv it starts.
+
+        Returns its exit code. It writes to the live environment: only with the user's consent.
+        """
+        constraints = self.state / "constraints.txt"
+        pinned = [dist for dist in self.environment().distributions if not dist.origin and not dist.editable]
+        constraints.write_text("".join(f"{dist.name}=={dist.version}\n" for dist in pinned), encoding="utf-8")
+        places = {"PIP_CONSTRAINT": str(constraints), "UV_CONSTRAINT": str(constraints)}
+        environment = clean_environment(
+            {
+                **places,
+                "PATH": f"{Path(self.python.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            }
+        )
+        done = run(
+            [self.python.executable, "-s", "install.py"],
+            env=environment,
+            cwd=pack,
+            cancel=cancel,
+            on_line=on_line,
+            timeout=1800,
+        )
+        return done.returncode
 
     def pack_digest(self, tree: Path) -> str:
         """sha256 over a pack's content."""
@@ -211,6 +221,31 @@ class LiveSite:
         )
         return read_stage(prefix, self.python, expected)
 
+    def lock_pins(
+        self,
+        pins: Mapping[str, str],
+        hashes: Mapping[str, Sequence[str]],
+        *,
+        offline: bool,
+        cancel: threading.Event | None = None,
+    ) -> str:
+        """PEP 751 text for exactly these {name: version}. With `hashes`, SafeInstallError `hash-mismatch` where the
+        index offers none of the files that were installed then.
+        """
+        uv = Uv(self.python, cache=self.state / "cache")
+        texts = [f"{name}=={version}" for name, version in sorted(pins.items())]
+        text = uv.lock(texts, allow_builds=False, offline=offline, cancel=cancel)
+        for name, wanted in hashes.items():
+            if wanted and not any(each.partition(":")[2] in text for each in wanted):
+                raise SafeInstallError(
+                    "hash-mismatch",
+                    f"The index no longer offers the file of {name} {pins[name]} that was installed then.",
+                    hints=(
+                        Hint("other-index", "Use the index it came from, or keep what is installed now."),
+                    ),
+                )
+        return text
+
     def try_out(
         self,
         arrivals: Sequence[Arrival],
@@ -258,11 +293,6 @@ class LiveSite:
 
     # --- moving --------------------------------------------------------------------------------------------------
 
-    def holdings(self, environment: Environment) -> tuple[tuple[Holding, ...], tuple[Finding, ...]]:
-        """Every distribution with its files, and what is wrong with their RECORDs."""
-        installed = installed_holdings(environment)
-        return installed.holdings, installed.findings
-
     def swap(
         self,
         holdings: Sequence[Holding],
@@ -289,78 +319,9 @@ class LiveSite:
             displaced=displaced,
         )
 
-    def displace(self, swap: Swap, holdings: Sequence[Holding], transaction: str) -> Displacement:
-        """The payloads the swap fills, and its outgoing moves."""
-        return plan_displacement(
-            self.area, Layout.of(self.python), swap, holdings, transaction=transaction, displaced=timestamp()
-        )
-
-    def displace_pack(self, pack: Pack, transaction: str) -> Displacement:
-        """The payload for a pack that goes away."""
-        return plan_pack_displacement(
-            self.pack_area, pack, digest_pack(Path(pack.path)), transaction=transaction, displaced=timestamp()
-        )
-
     def prepare(self, displacement: Displacement) -> None:
         """Make the payload folders, durable."""
         prepare(displacement)
-
-    # --- verification --------------------------------------------------------------------------------------------
-
-    def verify(self, environment: Environment, names: Collection[str] | None = None) -> tuple[Finding, ...]:
-        """What is wrong with the files of those distributions (all by default); hashes every file."""
-        layout = Layout.of(self.python)
-        found: list[Finding] = list(environment.findings)
-        for dist in environment.distributions:
-            if (names is None or dist.name in names) and dist.record_digest and not dist.conda:
-                found += verify_distribution(layout, dist)
-        return tuple(found)
-
-    # --- snapshots -----------------------------------------------------------------------------------------------
-
-    def take_snapshot(
-        self,
-        environment: Environment,
-        reason: str,
-        *,
-        label: str = "",
-        artefacts: Mapping[str, Artefact] | None = None,
-        lock: str = "",
-    ) -> Snapshot:
-        """The state now, not stored yet."""
-        created = timestamp()
-        holdings, _ = self.holdings(environment)
-        packs = tuple(
-            SnapshotPack(pack=pack_state(pack, with_dirty=True), digest=digest_pack(Path(pack.path)))
-            for pack in list_packs(self.workspace)
-        )
-        git = read_git_folder(self.workspace.comfyui)
-        return take_snapshot(
-            environment,
-            packs,
-            id=new_id(created),
-            created=created,
-            reason=reason,
-            label=label,
-            freeze=freeze_text(environment),
-            unowned=unowned_files(self.python, holdings),
-            comfyui_version=self.workspace.comfyui_version,
-            comfyui_commit=git.commit if git else "",
-            lock=lock,
-            artefacts=artefacts,
-        )
-
-    def payload_arrival(self, payload: Payload, names: Collection[str]) -> Arrival:
-        """Distributions of a payload as something to bring in."""
-        members = [member for member in payload.note.members if member.name in names]
-        return self.payloads.arrival(payload, Layout.of(self.python), members)
-
-    def payload_is_whole(self, payload: Payload, name: str) -> bool:
-        """Whether that member can come back byte for byte."""
-        layout = Layout.of(self.python)
-        member = next(member for member in payload.note.members if member.name == name)
-        store = self.payloads if member.metadata else self.pack_payloads
-        return not store.check(payload, member, layout, hashes=False)
 
 
 def _site_files(holding: Holding, sites: Sequence[str]) -> list[str]:

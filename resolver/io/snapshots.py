@@ -65,7 +65,7 @@ class SnapshotStore:
                 ),
             )
         self._folder.mkdir(parents=True, exist_ok=True)
-        fs.write_json(self._path(snapshot.id), to_dict(snapshot))
+        fs.write_json(self.path(snapshot.id), to_dict(snapshot))
         return snapshot
 
     def list(self) -> SnapshotList:
@@ -93,7 +93,7 @@ class SnapshotStore:
         """
         wanted = name.strip()
         if wanted in {path.stem for path in self._files()}:
-            return self._read(self._path(wanted))
+            return self._read(self.path(wanted))
         snapshots = self.list().snapshots
         found = [each for each in snapshots if wanted and each.label == wanted]
         found = found or [each for each in snapshots if wanted and each.id.startswith(wanted)]
@@ -125,7 +125,7 @@ class SnapshotStore:
     def remove(self, name: str) -> Snapshot:
         """The snapshot that is no longer stored. Its payloads go with the next `PayloadStore.collect`."""
         snapshot = self.get(name)
-        self._path(snapshot.id).unlink()
+        self.path(snapshot.id).unlink()
         fs.fsync_dir(self._folder)
         return snapshot
 
@@ -138,7 +138,7 @@ class SnapshotStore:
         plain = [each for each in self.list().snapshots if not each.pinned and not each.label]
         gone = [each.id for each in plain[max(keep, 0) :] if each.id not in spared]
         for each in gone:
-            self._path(each).unlink()
+            self.path(each).unlink()
         if gone:
             fs.fsync_dir(self._folder)
         return tuple(gone)
@@ -189,5 +189,5 @@ class SnapshotStore:
         # write_json's temporary files begin with a dot.
         return tuple(path for path in paths if path.suffix == ".json" and path.name[0] != ".")
 
-    def _path(self, snapshot_id: str) -> Path:
+    def path(self, snapshot_id: str) -> Path:
         return self._folder / f"{snapshot_id}.json"

@@ -37,6 +37,7 @@ class StageFinder:
         """Stage and live site directories; dotted names of modules that go away, and of shared packages."""
         self.stage = stage
         self.live = live
+        self.real_live = {os.path.normcase(os.path.realpath(entry)) for entry in live}
         self.masked = frozenset(masked)
         self.shared = frozenset(shared)
 
@@ -57,9 +58,12 @@ class StageFinder:
         return None
 
     def staged_part(self, path: Sequence[str] | None) -> list[str]:
-        """The entries of a search path that lie in the stage."""
+        """The entries of a search path without those of the live environment."""
         if path is None:
-            return list(self.stage)
+            # Not the stage alone: while it loads, a package may put a folder of its own in front (OpenCV does).
+            return [
+                entry for entry in sys.path if os.path.normcase(os.path.realpath(entry)) not in self.real_live
+            ]
         return [entry for entry in path if any(_is_below(entry, stage) for stage in self.stage)]
 
     def joined(self, fullname: str, spec: ModuleSpec | None) -> ModuleSpec | None:

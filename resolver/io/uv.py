@@ -9,18 +9,16 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from ..core.solve import Solution, SolveFailureError, SolveInput, SolveProblem, SolveRequest
 from ..core.types import PythonInfo
 from ..errors import Hint, SafeInstallError
 from .process import Completed, clean_environment, run
+from .uv_answers import classify, distinct, parse_solution, staging_error
 
 FRESH_SECONDS = 600
 """How long an answer of the index counts as fresh: what the public index itself says in its cache headers.
@@ -93,20 +91,31 @@ class Uv:
         with ThreadPoolExecutor(max_workers=max(2, min(8, os.cpu_count() or 2))) as pool:
             return list(pool.map(answer, requests))
 
-    def lock(self, texts: Sequence[str], *, allow_builds: bool, cancel: threading.Event | None = None) -> str:
-        """The text of a `pylock.toml` (PEP 751) with URLs and hashes for exactly these `name==version` or URL texts."""
+    def lock(
+        self,
+        texts: Sequence[str],
+        *,
+        allow_builds: bool,
+        offline: bool = False,
+        cancel: threading.Event | None = None,
+    ) -> str:
+        """The text of a `pylock.toml` (PEP 751) with URLs and hashes for exactly these texts.
+
+        Each text is `name==version` or a direct reference. Raises SolveFailureError.
+        """
         with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
             (Path(folder) / "lock.in").write_text("\n".join(texts) + "\n", encoding="utf-8")
             arguments = [
                 "lock.in",
                 "--no-deps",
+                "--no-header",
                 "--format",
                 "pylock.toml",
                 "--output-file",
                 "pylock.toml",
-                "--no-header",
             ]
-            self._compile([*arguments, *self._build_flags(allow_builds)], folder, cancel, with_stubs=False)
+            arguments += [*self._build_flags(allow_builds), *(["--offline"] if offline else [])]
+            self._compile(arguments, folder, cancel, with_stubs=False)
             return (Path(folder) / "pylock.toml").read_text(encoding="utf-8")
 
     def stage(
@@ -277,7 +286,7 @@ class Uv:
             document = json.loads(path.read_text(encoding="utf-8"))
             if "problem" in document:
                 return SolveFailureError(SolveProblem(document["problem"]), document["output"])
-            via, asked_by = _distinct(document["via"]), _distinct(document["asked_by"])
+            via, asked_by = distinct(document["via"]), distinct(document["asked_by"])
             return Solution(versions=document["versions"], urls=document["urls"], via=via, asked_by=asked_by)
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return None  # a cache: whatever cannot be read is asked again
@@ -302,128 +311,6 @@ class Uv:
             os.replace(file.name, folder / f"{key}.json")
         except OSError:
             return  # remembering is a convenience; a read-only state folder must not stop a plan
-
-
-def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
-    """The solution in a requirements file that `uv pip compile --annotation-style split` wrote.
-
-    `labels` maps the names of input files to whom they stand for.
-    """
-    versions: dict[str, str] = {}
-    urls: dict[str, str] = {}
-    via: dict[str, list[str]] = {}
-    asked_by: dict[str, list[str]] = {}
-    current = ""
-    for raw in text.splitlines():
-        line = raw.strip()
-        if not line:
-            continue
-        if not line.startswith("#"):
-            requirement = Requirement(line.split(" #", 1)[0].rstrip(" \\"))
-            current = canonicalize_name(requirement.name)
-            versions[current] = next((part.version for part in requirement.specifier), "")
-            if requirement.url:
-                urls[current] = requirement.url
-            via[current], asked_by[current] = [], []
-            continue
-        wanter = line.lstrip("#").strip().removeprefix("via").strip()
-        file = wanter.removeprefix("-r ").strip()
-        if file in labels:
-            asked_by[current].append(labels[file])
-        elif wanter.startswith("granted-"):
-            # uv names a project file by its project: `granted-in0003 (in0003/pyproject.toml)`.
-            asked_by[current].append(
-                labels.get(f"{wanter.split()[0].removeprefix('granted-')}/pyproject.toml", wanter)
-            )
-        elif wanter and not wanter.startswith("-"):
-            via[current].append(canonicalize_name(wanter.split(" ", 1)[0]))
-    return Solution(versions=versions, urls=urls, via=_distinct(via), asked_by=_distinct(asked_by))
-
-
-def _distinct(found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(dict.fromkeys(entries)) for name, entries in found.items() if entries}
-
-
-_PROBLEMS: tuple[tuple[SolveProblem, str], ...] = (
-    (
-        SolveProblem.NETWORK,
-        r"error sending request|dns error|failed to lookup|connection refused|connect error|timed out|network is unreachable"
-        r"|network was disabled|network connectivity is disabled|tls handshake|failed to fetch.{0,400}(50\d|429)|could not connect|invalid peer certificate",
-    ),
-    (
-        SolveProblem.BUILD_FAILED,
-        r"failed to build|build backend returned an error|failed to (?:download|resolve) and build|git operation failed",
-    ),
-    (
-        SolveProblem.INVALID,
-        r"couldn't parse requirement|failed to parse|expected .{0,40}(?:version|marker|requirement)|unsupported requirement",
-    ),
-    (
-        SolveProblem.NO_SUCH_PACKAGE,
-        r"was not found in the package registry|not found in the provided package locations|status code 404|unknown index",
-    ),
-    (SolveProblem.NEEDS_BUILD, r"building from source is disabled|has no usable wheels|no usable wheels"),
-    (
-        SolveProblem.NO_VERSION_FOR_PYTHON,
-        r"does not satisfy python|no wheels with a matching python|matching platform|requires-python|no matching distribution"
-        r"|there (?:is|are) no versions? of|no versions? of|only .{0,200} (?:is|are) available",
-    ),
-)
-
-
-def classify(output: str) -> SolveProblem:
-    """The class of reason in uv's words. Only the class: which line is to blame is worked out from our own table."""
-    text = " ".join(output.lower().split())
-    for problem, pattern in _PROBLEMS:
-        if re.search(pattern, text):
-            return problem
-    return SolveProblem.CONFLICT
-
-
-def staging_error(output: str) -> SafeInstallError:
-    """What went wrong while filling the stage, by the class of uv's message."""
-    text = " ".join(output.lower().split())
-    known = (
-        (
-            "hash-mismatch",
-            r"hash mismatch",
-            "A downloaded file is not the one the lock names.",
-            Hint(
-                "do-not-trust-index",
-                "The index or a proxy serves another file under that name: do not install it; plan again with --refresh.",
-            ),
-        ),
-        (
-            "disk-full",
-            r"no space left|disk quota",
-            "The disk is full.",
-            Hint("free-space", "Free some space on the volume of the environment, then try again."),
-        ),
-        (
-            "not-writable",
-            r"permission denied|read-only file system",
-            "The environment's folder cannot be written.",
-            Hint(
-                "check-permissions", "Run as the user who owns the environment, or make the folder writable."
-            ),
-        ),
-        (
-            "wrong-platform",
-            r"not compatible with|incompatible with the current",
-            "A wheel is for another platform or Python.",
-            Hint("use-other-version", "Ask for a version that has a wheel for this platform."),
-        ),
-    )
-    for code, pattern, message, hint in known:
-        if re.search(pattern, text):
-            return SafeInstallError(code, message, context={"output": output[-2000:]}, hints=(hint,))
-    problem = classify(output)
-    if problem is SolveProblem.CONFLICT:
-        hint = Hint("read-output", "Read uv's last lines above; nothing live was touched.")
-        return SafeInstallError(
-            "stage-failed", "uv could not fill the stage.", context={"output": output[-2000:]}, hints=(hint,)
-        )
-    return SolveFailureError(problem, output)
 
 
 def _write_input(root: Path, stem: str, entry: SolveInput) -> str:

@@ -1,0 +1,204 @@
+"""What is kept so that one can go back: snapshots, payloads, and what the lock knew of each file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from ..core.layout import Layout
+from ..core.ownership import Holding
+from ..core.snapshot import (
+    Artefact,
+    Snapshot,
+    SnapshotDistribution,
+    SnapshotPack,
+    UnownedFile,
+    take_snapshot,
+)
+from ..core.swap_types import Arrival, Swap
+from ..core.types import Environment, Finding, LockedPackage, Pack, PythonInfo
+from ..errors import SafeInstallError
+from ..transaction import fs
+from .displacement import Displacement, plan_displacement, plan_pack_displacement
+from .environment import freeze_text
+from .git_folder import read_git_folder
+from .listing import digest_pack, unowned_files
+from .packs import list_packs, pack_state
+from .payload import Payload
+from .payloads import PayloadStore, area_for, pack_area
+from .records import installed_holdings, verify_distribution
+from .snapshots import SnapshotStore, new_id, timestamp
+from .workspace import Workspace
+
+ARTEFACTS = "artefacts.json"
+
+
+class Keeping:
+    """Snapshots and payloads of one environment and its packs. All blocks; writers hold the transaction lock."""
+
+    def __init__(self, workspace: Workspace, python: PythonInfo) -> None:
+        """Writes nothing."""
+        self.workspace = workspace
+        self.python = python
+        self.state = workspace.state
+        self.area = area_for(python)
+        self.payloads = PayloadStore(self.area)
+        self.snapshots = SnapshotStore(workspace.state)
+        self._pack_area: Path | None = None
+
+    @property
+    def pack_area(self) -> Path:
+        """Where new packs wait and displaced ones are kept, on the volume of custom_nodes."""
+        if self._pack_area is None:
+            self._pack_area = pack_area(self.workspace.custom_nodes[0])
+        return self._pack_area
+
+    @property
+    def pack_payloads(self) -> PayloadStore:
+        """The payloads of packs."""
+        return PayloadStore(self.pack_area)
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders below which a transaction may change anything."""
+        layout = Layout.of(self.python)
+        places = {Path(root) for _, root in layout.roots} | {self.area}
+        places |= {*self.workspace.custom_nodes, self.pack_area}
+        return tuple(sorted(places))
+
+    def holdings(self, environment: Environment) -> tuple[tuple[Holding, ...], tuple[Finding, ...]]:
+        """Every distribution with its files, and what is wrong with their RECORDs."""
+        installed = installed_holdings(environment)
+        return installed.holdings, installed.findings
+
+    def displace(self, swap: Swap, holdings: Sequence[Holding], transaction: str) -> Displacement:
+        """The payloads the swap fills, and its outgoing moves."""
+        return plan_displacement(
+            self.area, Layout.of(self.python), swap, holdings, transaction=transaction, displaced=timestamp()
+        )
+
+    def displace_pack(self, pack: Pack, transaction: str) -> Displacement:
+        """The payload for a pack that goes away."""
+        return plan_pack_displacement(
+            self.pack_area, pack, digest_pack(Path(pack.path)), transaction=transaction, displaced=timestamp()
+        )
+
+    # --- verification --------------------------------------------------------------------------------------------
+
+    def verify(self, environment: Environment, names: Collection[str] | None = None) -> tuple[Finding, ...]:
+        """What is wrong with the files of those distributions (all by default); hashes every file."""
+        found: list[Finding] = list(environment.findings)
+        for dist in environment.distributions:
+            if (names is None or dist.name in names) and dist.record_digest and not dist.conda:
+                found += verify_distribution(self.python, dist)
+        return tuple(found)
+
+    # --- snapshots -----------------------------------------------------------------------------------------------
+
+    def take_snapshot(self, environment: Environment, reason: str, *, label: str = "") -> Snapshot:
+        """The state now, not stored yet."""
+        created = timestamp()
+        holdings, _ = self.holdings(environment)
+        git = read_git_folder(self.workspace.comfyui)
+        return take_snapshot(
+            environment,
+            self.snapshot_packs(),
+            id=new_id(created),
+            created=created,
+            reason=reason,
+            label=label,
+            freeze=freeze_text(environment),
+            unowned=unowned_files(self.python, holdings),
+            comfyui_version=self.workspace.comfyui_version,
+            comfyui_commit=git.commit if git else "",
+            artefacts=self._artefacts(environment),
+        )
+
+    def snapshot_packs(self) -> tuple[SnapshotPack, ...]:
+        """Every pack, disabled ones too, with the digest of its content."""
+        return tuple(
+            SnapshotPack(pack=pack_state(pack, with_dirty=True), digest=digest_pack(Path(pack.path)))
+            for pack in list_packs(self.workspace)
+        )
+
+    def remember_artefacts(self, packages: Sequence[LockedPackage]) -> None:
+        """Keep what the lock knows of installed files: later snapshots can then name and pin them."""
+        known = self._read_artefacts()
+        for package in packages:
+            if package.url:
+                known[package.name] = {
+                    "version": package.version,
+                    "url": package.url,
+                    "hashes": list(package.hashes),
+                }
+        fs.write_json(self.state / ARTEFACTS, known)
+
+    def _artefacts(self, environment: Environment) -> dict[str, Artefact]:
+        found = {}
+        for name, entry in self._read_artefacts().items():
+            if environment.versions.get(name) == entry.get("version"):
+                hashes = entry.get("hashes")
+                kept = tuple(str(each) for each in hashes) if isinstance(hashes, list) else ()
+                found[name] = Artefact(url=str(entry.get("url", "")), hashes=kept)
+        return found
+
+    def _read_artefacts(self) -> dict[str, dict[str, object]]:
+        try:
+            value = json.loads((self.state / ARTEFACTS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}  # only a convenience: without it a version is fetched unpinned
+        return (
+            {str(name): entry for name, entry in value.items() if isinstance(entry, dict)}
+            if isinstance(value, dict)
+            else {}
+        )
+
+    # --- payloads ------------------------------------------------------------------------------------------------
+
+    def find_distribution(self, wanted: SnapshotDistribution, since: str) -> Payload | None:
+        """The payload that brings a distribution back byte for byte, checked; None where there is none."""
+        return self._whole(self.payloads, wanted.name, wanted.version, wanted.record_digest, since)
+
+    def find_pack(self, wanted: SnapshotPack, since: str) -> Payload | None:
+        """The payload that brings a pack back byte for byte; None where there is none."""
+        return self._whole(self.pack_payloads, wanted.pack.name, wanted.pack.version, wanted.digest, since)
+
+    def find_file(self, wanted: UnownedFile, since: str) -> Payload | None:
+        """The payload that brings a file back that nobody owns; None where there is none."""
+        return self._whole(self.payloads, wanted.path, "", wanted.digest, since)
+
+    def payload_arrival(self, payload: Payload, names: Collection[str]) -> Arrival:
+        """Distributions of a payload as something to bring in."""
+        members = [member for member in payload.note.members if member.name in names]
+        return self.payloads.arrival(payload, Layout.of(self.python), members)
+
+    def collect(self) -> None:
+        """Remove the payloads that no snapshot names."""
+        found = self.snapshots.list()
+        if found.findings:
+            return  # a snapshot that cannot be read may name any payload
+        keep = {key for snapshot in found.snapshots for key in snapshot.payload_keys}
+        keep |= {(each.path, "", each.digest) for snapshot in found.snapshots for each in snapshot.unowned}
+        for store in (self.payloads, self.pack_payloads):
+            store.collect(keep)
+
+    def tidy(self) -> None:
+        """Remove our own folders that are empty."""
+        for area in {self.area, self.pack_area}:
+            for folder in (area / "stages", area / "incoming", area / "payloads", area / "trash", area):
+                try:
+                    folder.rmdir()
+                except OSError:
+                    continue
+
+    def _whole(self, store: PayloadStore, name: str, version: str, digest: str, since: str) -> Payload | None:
+        payload = store.choose(name, version, digest, since=since)
+        if payload is None:
+            return None
+        member = next(each for each in payload.note.members if each.name == name)
+        try:
+            faults = store.check(payload, member, Layout.of(self.python), hashes=False)
+        except SafeInstallError:
+            return None
+        return None if faults else payload

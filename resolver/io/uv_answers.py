@@ -1,0 +1,134 @@
+"""What uv says: solutions read from the files it writes, and the class of reason in its error text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ..core.solve import Solution, SolveFailureError, SolveProblem
+from ..errors import Hint, SafeInstallError
+
+
+def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
+    """The solution in a requirements file that `uv pip compile --annotation-style split` wrote.
+
+    `labels` maps the names of input files to whom they stand for.
+    """
+    versions: dict[str, str] = {}
+    urls: dict[str, str] = {}
+    via: dict[str, list[str]] = {}
+    asked_by: dict[str, list[str]] = {}
+    current = ""
+    for raw in text.splitlines():
+        line = raw.strip()
+        if not line:
+            continue
+        if not line.startswith("#"):
+            requirement = Requirement(line.split(" #", 1)[0].rstrip(" \\"))
+            current = canonicalize_name(requirement.name)
+            versions[current] = next((part.version for part in requirement.specifier), "")
+            if requirement.url:
+                urls[current] = requirement.url
+            via[current], asked_by[current] = [], []
+            continue
+        wanter = line.lstrip("#").strip().removeprefix("via").strip()
+        file = wanter.removeprefix("-r ").strip()
+        if file in labels:
+            asked_by[current].append(labels[file])
+        elif wanter.startswith("granted-"):
+            # uv names a project file by its project: `granted-in0003 (in0003/pyproject.toml)`.
+            asked_by[current].append(
+                labels.get(f"{wanter.split()[0].removeprefix('granted-')}/pyproject.toml", wanter)
+            )
+        elif wanter and not wanter.startswith("-"):
+            via[current].append(canonicalize_name(wanter.split(" ", 1)[0]))
+    return Solution(versions=versions, urls=urls, via=distinct(via), asked_by=distinct(asked_by))
+
+
+def distinct(found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(dict.fromkeys(entries)) for name, entries in found.items() if entries}
+
+
+_PROBLEMS: tuple[tuple[SolveProblem, str], ...] = (
+    (
+        SolveProblem.NETWORK,
+        r"error sending request|dns error|failed to lookup|connection refused|connect error|timed out|network is unreachable"
+        r"|network was disabled|network connectivity is disabled|tls handshake|failed to fetch.{0,400}(50\d|429)|could not connect|invalid peer certificate",
+    ),
+    (
+        SolveProblem.BUILD_FAILED,
+        r"failed to build|build backend returned an error|failed to (?:download|resolve) and build|git operation failed",
+    ),
+    (
+        SolveProblem.INVALID,
+        r"couldn't parse requirement|failed to parse|expected .{0,40}(?:version|marker|requirement)|unsupported requirement",
+    ),
+    (
+        SolveProblem.NO_SUCH_PACKAGE,
+        r"was not found in the package registry|not found in the provided package locations|status code 404|unknown index",
+    ),
+    (SolveProblem.NEEDS_BUILD, r"building from source is disabled|has no usable wheels|no usable wheels"),
+    (
+        SolveProblem.NO_VERSION_FOR_PYTHON,
+        r"does not satisfy python|no wheels with a matching python|matching platform|requires-python|no matching distribution"
+        r"|there (?:is|are) no versions? of|no versions? of|only .{0,200} (?:is|are) available",
+    ),
+)
+
+
+def classify(output: str) -> SolveProblem:
+    """The class of reason in uv's words. Only the class: which line is to blame is worked out from our own table."""
+    text = " ".join(output.lower().split())
+    for problem, pattern in _PROBLEMS:
+        if re.search(pattern, text):
+            return problem
+    return SolveProblem.CONFLICT
+
+
+def staging_error(output: str) -> SafeInstallError:
+    """What went wrong while filling the stage, by the class of uv's message."""
+    text = " ".join(output.lower().split())
+    known = (
+        (
+            "hash-mismatch",
+            r"hash mismatch",
+            "A downloaded file is not the one the lock names.",
+            Hint(
+                "do-not-trust-index",
+                "The index or a proxy serves another file under that name: do not install it; plan again with --refresh.",
+            ),
+        ),
+        (
+            "disk-full",
+            r"no space left|disk quota",
+            "The disk is full.",
+            Hint("free-space", "Free some space on the volume of the environment, then try again."),
+        ),
+        (
+            "not-writable",
+            r"permission denied|read-only file system",
+            "The environment's folder cannot be written.",
+            Hint(
+                "check-permissions", "Run as the user who owns the environment, or make the folder writable."
+            ),
+        ),
+        (
+            "wrong-platform",
+            r"not compatible with|incompatible with the current",
+            "A wheel is for another platform or Python.",
+            Hint("use-other-version", "Ask for a version that has a wheel for this platform."),
+        ),
+    )
+    for code, pattern, message, hint in known:
+        if re.search(pattern, text):
+            return SafeInstallError(code, message, context={"output": output[-2000:]}, hints=(hint,))
+    problem = classify(output)
+    if problem is SolveProblem.CONFLICT:
+        hint = Hint("read-output", "Read uv's last lines above; nothing live was touched.")
+        return SafeInstallError(
+            "stage-failed", "uv could not fill the stage.", context={"output": output[-2000:]}, hints=(hint,)
+        )
+    return SolveFailureError(problem, output)
