@@ -178,7 +178,7 @@ def test_a_folder_that_cannot_get_its_mode_is_not_made(tree: Path, monkeypatch: 
     def refuse(_path: Path, _mode: int, **_more: object) -> None:
         raise OSError(errno.EPERM, "not allowed")
 
-    monkeypatch.setattr(os, "chmod", refuse)
+    monkeypatch.setattr(Path, "chmod", refuse)
     with pytest.raises(SafeInstallError):
         execute(MakeDir(tree / "new", 0o700))
     assert not (tree / "new").exists()
