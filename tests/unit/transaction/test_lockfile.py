@@ -151,7 +151,7 @@ def test_only_one_of_many_threads_is_let_in_at_a_time(path: Path) -> None:
 
     def work() -> None:
         nonlocal inside, most, entered
-        for _ in range(20):
+        for _ in range(5):
             try:
                 with OwnerLock(path, "work"):
                     with guard:
