@@ -129,7 +129,8 @@ class _Walk:
             unit = next(iter(content.units), company)
         # Bytecode folders of a folder that stays are emptied file by file: any process that imports
         # from it may write there at any moment, and undoing a file's move overwrites what it wrote.
-        if unit and self._whole_folders and name != "__pycache__":
+        # What nobody owns goes file by file as well: each is found again by its own path.
+        if unit not in (_NOBODY, UNOWNED) and self._whole_folders and name != "__pycache__":
             self._move(path, unit)
             self._add_folders(path)
             return True

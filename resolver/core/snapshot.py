@@ -13,6 +13,8 @@ from .types import Change, Decision, Distribution, Environment, Pack
 FORMAT = 1
 """Version of the JSON form. A file of another format is refused, never guessed at."""
 
+_LONGEST_ID = 64
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnownedFile:
@@ -292,7 +294,7 @@ def from_dict(value: object) -> Snapshot:
 
 def _is_name(text: str) -> bool:
     """Whether the text can be a file name everywhere and leads nowhere."""
-    return bool(text) and text.isascii() and text.replace("-", "").isalnum()
+    return 0 < len(text) <= _LONGEST_ID and text.isascii() and text.replace("-", "").isalnum()
 
 
 def _damaged(why: str) -> SafeInstallError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
@@ -65,15 +67,17 @@ def freeze_text(environment: Environment) -> str:
 
     Credentials in URLs are masked, which is the one difference.
     """
-    lines = (
-        f"-e {each.origin}"
-        if each.editable and each.origin
-        else f"{each.name} @ {each.origin}"
-        if each.origin
-        else f"{each.name}=={each.version}"
-        for each in environment.distributions
-    )
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{_frozen(each)}\n" for each in environment.distributions)
+
+
+def _frozen(distribution: Distribution) -> str:
+    if not distribution.origin:
+        return f"{distribution.name}=={distribution.version}"
+    if not distribution.editable:
+        return f"{distribution.name} @ {distribution.origin}"
+    if distribution.metadata_dir.endswith(".egg-link"):  # uv prints what the file holds: a path.
+        return f"-e {url2pathname(urlsplit(distribution.origin).path)}"
+    return f"-e {distribution.origin}"
 
 
 def _listed(site: str) -> list[str]:

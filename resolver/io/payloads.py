@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,22 +89,39 @@ class PayloadStore:
         return PayloadList(payloads=tuple(payloads), findings=tuple(findings))
 
     def find(self, name: str, version: str, digest: str) -> tuple[Payload, ...]:
-        """The payloads with that content, earliest displaced first. Without a digest there is none."""
+        """The payloads with that content, earliest displaced first; none without a digest.
+
+        One whose files have all gone back to where they lay is none any more.
+        """
         if not digest and version:
             return ()
         key = (name, version, digest)
         return tuple(
-            each for each in self.list().payloads if any(member.key == key for member in each.note.members)
+            each
+            for each in self.list().payloads
+            if any(member.key == key for member in each.note.members) and not _is_used_up(each)
         )
 
     def choose(self, name: str, version: str, digest: str, *, since: str = "") -> Payload | None:
-        """The payload that is nearest to how things were at `since` (UTC): the first displaced after it.
+        """The payload that is nearest to how things were at `since` (UTC); None where there is none."""
+        return next(self._by_nearness(name, version, digest, since), None)
 
-        Else the last displaced before, whose content is the same; None where there is none.
-        """
+    def choose_whole(
+        self, name: str, version: str, digest: str, layout: Layout, *, since: str = "", hashes: bool = True
+    ) -> Payload | None:
+        """The nearest payload from which that member comes back byte for byte (see `check`), or None."""
+        key = (name, version, digest)
+        for payload in self._by_nearness(name, version, digest, since):
+            member = next(each for each in payload.note.members if each.key == key)
+            if not self.check(payload, member, layout, hashes=hashes):
+                return payload
+        return None
+
+    def _by_nearness(self, name: str, version: str, digest: str, since: str) -> Iterator[Payload]:
+        """First what was displaced after that moment, then what was before, whose content is the same."""
         found = self.find(name, version, digest)
-        after = [each for each in found if each.note.displaced >= since]
-        return after[0] if after else found[-1] if found else None
+        yield from (each for each in found if each.note.displaced >= since)
+        yield from (each for each in reversed(found) if each.note.displaced < since)
 
     def check(
         self, payload: Payload, member: PayloadMember, layout: Layout, *, hashes: bool = True

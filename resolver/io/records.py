@@ -6,7 +6,7 @@ import base64
 import csv
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -112,16 +112,22 @@ def check_files(files: Iterable[RecordedFile], *, hashes: bool = True) -> tuple[
 
 
 def verify_distribution(
-    python: PythonInfo, distribution: Distribution, *, hashes: bool = True
+    python: PythonInfo, distribution: Distribution, *, hashes: bool = True, accepted: Collection[str] = ()
 ) -> tuple[Finding, ...]:
-    """What is wrong with the files of one installed distribution; empty when all are as recorded. Blocks."""
+    """What is wrong with the files of one installed distribution; empty when all are as recorded. Blocks.
+
+    `accepted` are places (as `Layout.label` gives them) where the published wheel does not match its own RECORD.
+    """
     if not distribution.record_digest:
         return ()
     try:
-        files = read_record(Layout.of(python), distribution.site, distribution.metadata_dir)
+        layout = Layout.of(python)
+        files = read_record(layout, distribution.site, distribution.metadata_dir)
     except SafeInstallError as error:
         return (_unusable(distribution, error.message),)
-    damages = check_files(files, hashes=hashes)
+    damages = tuple(
+        each for each in check_files(files, hashes=hashes) if layout.label(each.path) not in accepted
+    )
     return tuple(_describe(distribution, damages))
 
 
@@ -215,6 +221,8 @@ class _Places:
 
     def of(self, entry: str) -> str | None:
         """The absolute path of an entry, or None where it leads out of the environment."""
+        if "\0" in entry:
+            return None
         if _WINDOWS:
             entry = entry.replace("\\", "/")
         if entry[0] not in "./" and "/." not in entry and "//" not in entry and ":" not in entry:

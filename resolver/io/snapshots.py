@@ -167,7 +167,10 @@ class SnapshotStore:
             )
         snapshot = from_dict(fs.read_json(path))
         known = self.list().snapshots
-        if any(each.id == snapshot.id and each != snapshot for each in known):
+        same = next((each for each in known if each.id == snapshot.id), None)
+        if same is not None:
+            if replace(snapshot, label=same.label, pinned=same.pinned) == same:
+                return same  # It came from here; a name or pin it was given since stays.
             snapshot = replace(snapshot, id=new_id(timestamp()))
         if any(each.label == snapshot.label and each.id != snapshot.id for each in known):
             snapshot = replace(snapshot, label="")
@@ -190,4 +193,5 @@ class SnapshotStore:
         return tuple(path for path in paths if path.suffix == ".json" and path.name[0] != ".")
 
     def path(self, snapshot_id: str) -> Path:
+        """The file of the snapshot with that id, whether it exists or not."""
         return self._folder / f"{snapshot_id}.json"

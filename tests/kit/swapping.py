@@ -71,7 +71,7 @@ class Live:
         if done.returncode != 0:
             raise AssertionError(done.stderr)
         names = {str(canonicalize_name(wheel.name.split("-")[0])): "" for wheel in wheels}
-        return read_stage(folder, self.python, names)
+        return read_stage(folder, self.python, names).arrival
 
     def plan(
         self,
