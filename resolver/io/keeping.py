@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ..core.layout import Layout
@@ -29,9 +29,11 @@ from .payload import Payload
 from .payloads import PayloadStore, area_for, pack_area
 from .records import installed_holdings, verify_distribution
 from .snapshots import SnapshotStore, new_id, timestamp
+from .staging import Flaw
 from .workspace import Workspace
 
 ARTEFACTS = "artefacts.json"
+FLAWS = "flaws.json"
 
 
 class Keeping:
@@ -46,6 +48,11 @@ class Keeping:
         self.payloads = PayloadStore(self.area)
         self.snapshots = SnapshotStore(workspace.state)
         self._pack_area: Path | None = None
+        self._flaws = {
+            name: tuple(str(label) for label in labels)
+            for name, labels in _read_object(self.state / FLAWS).items()
+            if isinstance(labels, list)
+        }
 
     @property
     def pack_area(self) -> Path:
@@ -91,8 +98,18 @@ class Keeping:
         found: list[Finding] = list(environment.findings)
         for dist in environment.distributions:
             if (names is None or dist.name in names) and dist.record_digest and not dist.conda:
-                found += verify_distribution(self.python, dist)
+                accepted = self._flaws.get(f"{dist.name}=={dist.version}", ())
+                found += verify_distribution(self.python, dist, accepted=accepted)
         return tuple(found)
+
+    def accept_flaws(self, versions: Mapping[str, str], flaws: Sequence[Flaw]) -> None:
+        """Remember which files of published wheels do not match their own RECORD: they are no damage."""
+        if not flaws:
+            return
+        for flaw in flaws:
+            key = f"{flaw.distribution}=={versions[flaw.distribution]}"
+            self._flaws[key] = tuple(sorted({*self._flaws.get(key, ()), flaw.label}))
+        fs.write_json(self.state / FLAWS, {name: list(labels) for name, labels in self._flaws.items()})
 
     # --- snapshots -----------------------------------------------------------------------------------------------
 
@@ -124,7 +141,7 @@ class Keeping:
 
     def remember_artefacts(self, packages: Sequence[LockedPackage]) -> None:
         """Keep what the lock knows of installed files: later snapshots can then name and pin them."""
-        known = self._read_artefacts()
+        known = self._known_artefacts()
         for package in packages:
             if package.url:
                 known[package.name] = {
@@ -136,23 +153,16 @@ class Keeping:
 
     def _artefacts(self, environment: Environment) -> dict[str, Artefact]:
         found = {}
-        for name, entry in self._read_artefacts().items():
+        for name, entry in self._known_artefacts().items():
             if environment.versions.get(name) == entry.get("version"):
                 hashes = entry.get("hashes")
                 kept = tuple(str(each) for each in hashes) if isinstance(hashes, list) else ()
                 found[name] = Artefact(url=str(entry.get("url", "")), hashes=kept)
         return found
 
-    def _read_artefacts(self) -> dict[str, dict[str, object]]:
-        try:
-            value = json.loads((self.state / ARTEFACTS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}  # only a convenience: without it a version is fetched unpinned
-        return (
-            {str(name): entry for name, entry in value.items() if isinstance(entry, dict)}
-            if isinstance(value, dict)
-            else {}
-        )
+    def _known_artefacts(self) -> dict[str, dict[str, object]]:
+        found = _read_object(self.state / ARTEFACTS)
+        return {name: entry for name, entry in found.items() if isinstance(entry, dict)}
 
     # --- payloads ------------------------------------------------------------------------------------------------
 
@@ -202,3 +212,12 @@ class Keeping:
         except SafeInstallError:
             return None
         return None if faults else payload
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    """The JSON object in a file of conveniences; empty where there is none: nothing is lost but comfort."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): entry for name, entry in value.items()} if isinstance(value, dict) else {}

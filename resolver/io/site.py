@@ -34,7 +34,7 @@ from .pack_tree import script_findings
 from .packs import list_packs
 from .process import run
 from .sources import FetchedPack, fetch_source, read_source
-from .staging import read_stage
+from .staging import cache_damaged, read_stage
 from .stubs import Stub, stand_ins, write_stubs
 from .trial import try_stage
 from .uv import Uv
@@ -211,15 +211,31 @@ class LiveSite(Keeping):
         offline: bool = False,
         cancel: threading.Event | None = None,
     ) -> Arrival:
-        """The stage, filled by uv and checked against every RECORD."""
+        """The stage, filled by uv and checked against every RECORD.
+
+        Some published wheels do not match their own RECORD. A second copy past uv's cache tells those (accepted, and
+        remembered for `verify`) from a cache that was damaged: SafeInstallError `stage-damaged`.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         pylock = folder / "pylock.toml"
         pylock.write_text(lock_text, encoding="utf-8")
+        uv = Uv(self.python, cache=self.state / "cache")
         prefix = folder / "prefix"
-        Uv(self.python, cache=self.state / "cache").stage(
-            pylock, prefix, allow_builds=allow_builds, offline=offline, cancel=cancel
+        uv.stage(pylock, prefix, allow_builds=allow_builds, offline=offline, cancel=cancel)
+        stage = read_stage(prefix, self.python, expected)
+        if stage.flaws and not offline:
+            again = folder / "again"
+            uv.stage(pylock, again, allow_builds=allow_builds, past_cache=True, cancel=cancel)
+            fresh = set(read_stage(again, self.python, expected).flaws)
+            if damaged := [flaw for flaw in stage.flaws if flaw not in fresh]:
+                raise cache_damaged(damaged[0])
+        elif stage.flaws:
+            raise cache_damaged(stage.flaws[0])
+        self.accept_flaws(
+            {flaw.distribution: expected[flaw.distribution] for flaw in stage.flaws}, stage.flaws
         )
-        return read_stage(prefix, self.python, expected)
+        fs.sync_volume()
+        return stage.arrival
 
     def lock_pins(
         self,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.layout import Layout
@@ -14,6 +14,7 @@ from ..core.types import PythonInfo
 from ..errors import Hint, SafeInstallError
 from .environment import read_distributions
 from .listing import list_tree
+from .metadata import digest_of
 from .records import check_files, read_record, slashed
 
 
@@ -40,10 +41,29 @@ def stage_layout(prefix: Path, python: PythonInfo) -> Layout:
     )
 
 
-def read_stage(prefix: Path, python: PythonInfo, expected: Mapping[str, str]) -> Arrival:
-    """What waits in the stage, checked: exactly the expected {name: version}, every file as its RECORD says.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """A staged file that is not what its RECORD says."""
 
-    An empty version is any. Blocks; hashes every staged file. Raises SafeInstallError `stage-incomplete` or `stage-damaged`.
+    distribution: str
+    label: str
+    """Its place as `Layout.label` gives it."""
+    digest: str
+    """sha256 of what is there; empty where nothing is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What waits in a stage, and what is wrong with it."""
+
+    arrival: Arrival
+    flaws: tuple[Flaw, ...] = ()
+
+
+def read_stage(prefix: Path, python: PythonInfo, expected: Mapping[str, str]) -> Stage:
+    """What waits in the stage: exactly the expected {name: version} (an empty version is any), each file hashed.
+
+    Blocks. Raises SafeInstallError `stage-incomplete`.
     """
     staged = stage_layout(prefix, python)
     live = Layout.of(python)
@@ -60,8 +80,23 @@ def read_stage(prefix: Path, python: PythonInfo, expected: Mapping[str, str]) ->
                 Holding(distribution=moved, files=files, metadata_path=f"{live_site}/{dist.metadata_dir}")
             )
     _check_names(holdings, expected)
-    _check_content(holdings, live, staged)
-    return Arrival(layout=staged, tree=list_tree([slashed(str(prefix))]), holdings=tuple(holdings))
+    arrival = Arrival(layout=staged, tree=list_tree([slashed(str(prefix))]), holdings=tuple(holdings))
+    return Stage(arrival=arrival, flaws=tuple(_flaws(holdings, live, staged)))
+
+
+def cache_damaged(flaw: Flaw) -> SafeInstallError:
+    """uv's cache holds other bytes than the wheel itself."""
+    return SafeInstallError(
+        "stage-damaged",
+        f"{flaw.distribution} came out of uv's cache damaged: {flaw.label} is not what the wheel holds.",
+        hints=(
+            Hint(
+                "clean-cache",
+                "An installed file was probably edited in place and shares its bytes with uv's cache: "
+                f"run `uv cache clean {flaw.distribution}`, then try again.",
+            ),
+        ),
+    )
 
 
 def _check_names(holdings: Sequence[Holding], expected: Mapping[str, str]) -> None:
@@ -79,21 +114,9 @@ def _check_names(holdings: Sequence[Holding], expected: Mapping[str, str]) -> No
         )
 
 
-def _check_content(holdings: Sequence[Holding], live: Layout, staged: Layout) -> None:
+def _flaws(holdings: Sequence[Holding], live: Layout, staged: Layout) -> Iterator[Flaw]:
     for holding in holdings:
         files = [replace(file, path=staged.place(live.label(file.path))) for file in holding.files]
-        damages = check_files(files)
-        if damages:
-            dist = holding.distribution
-            raise SafeInstallError(
-                "stage-damaged",
-                f"{dist.name} {dist.version} came out of uv's cache damaged: {damages[0].path} is {damages[0].kind}.",
-                context={"files": len(damages)},
-                hints=(
-                    Hint(
-                        "clean-cache",
-                        f"An installed file was probably edited in place and shares its bytes with uv's cache: "
-                        f"run `uv cache clean {dist.name}`, then try again.",
-                    ),
-                ),
-            )
+        for damage in check_files(files):
+            digest = digest_of(damage.path) if os.path.isfile(damage.path) else ""
+            yield Flaw(distribution=holding.distribution.name, label=staged.label(damage.path), digest=digest)

@@ -125,6 +125,7 @@ class Uv:
         *,
         allow_builds: bool,
         offline: bool = False,
+        past_cache: bool = False,
         cancel: threading.Event | None = None,
     ) -> None:
         """Fill `prefix` with exactly the packages of the lock file. All downloading and building happens here.
@@ -151,8 +152,7 @@ class Uv:
             os.environ.get("UV_LINK_MODE", "clone"),
             *self._build_flags(allow_builds),
         ]
-        if offline:
-            arguments.append("--offline")
+        arguments += [*(["--offline"] if offline else []), *(["--no-cache"] if past_cache else [])]
         with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
             done = self._run(arguments, folder, cancel)
         if done.returncode:

@@ -74,6 +74,15 @@ def sync_tree(path: Path) -> None:
         fsync_dir(Path(folder))
 
 
+def sync_volume() -> None:
+    """Everything written so far, on the disk when this returns, where the platform can; on Windows nothing happens.
+
+    For a stage of tens of thousands of files this one call is far cheaper than syncing each of them.
+    """
+    if hasattr(os, "sync"):
+        os.sync()
+
+
 def rename(source: Path, target: Path) -> None:
     """The object at `source` stands at `target`, in one atomic act; FileExistsError when `target` exists.
 
