@@ -171,10 +171,13 @@ def _import(
             if past is None:
                 unchecked.add(first.module)
                 continue
+            before = _before(past)
+            if before is Before.ABSENT and _was_broken_below(setting, result, owners, clock, seconds):
+                before = Before.FAILED
             failure = TrialFailure(
                 module=result.module,
                 fault=result.fault,
-                before=_before(past),
+                before=before,
                 distribution=owners[result.module],
                 error=result.error,
                 detail=result.detail,
@@ -187,6 +190,34 @@ def _alone(setting: TrialSetting, module: str, clock: TrialClock, seconds: float
     """How the import ends in a process of its own; None where the trial's time is over."""
     results = import_modules(setting, [module], clock, seconds=seconds)
     return results[0] if results else None
+
+
+def _was_broken_below(
+    setting: TrialSetting,
+    result: ImportResult,
+    changed: Collection[str],
+    clock: TrialClock,
+    seconds: float,
+) -> bool:
+    """Whether a new module fails only because something under it, which stays as it is, fails already.
+
+    A torchvision built for another torch, say: every new package that imports it fails with its error, and
+    refusing them all would not mend it.
+    """
+    tops = {module.partition(".")[0] for module in changed}
+    for module in result.through:
+        if module in tops or module in ("importlib", "__main__"):
+            continue
+        below = _alone(setting.without_change(), module, clock, seconds)
+        if below is not None and _same_end(below, result):
+            return True
+    return False
+
+
+def _same_end(one: ImportResult, other: ImportResult) -> bool:
+    """Whether two imports failed alike: the same exception with the same message."""
+    first, second = (each.detail.partition("\n")[0] for each in (one, other))
+    return (one.fault, one.error, first) == (other.fault, other.error, second)
 
 
 def _before(past: ImportResult) -> Before:

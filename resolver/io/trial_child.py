@@ -60,7 +60,7 @@ class StageFinder:
     def staged_part(self, path: Sequence[str] | None) -> list[str]:
         """The entries of a search path without those of the live environment."""
         if path is None:
-            # Not the stage alone: while it loads, a package may put a folder of its own in front (OpenCV does).
+            # Not the stage alone: while it loads, a package may put its own folder in front (OpenCV does).
             return [
                 entry for entry in sys.path if os.path.normcase(os.path.realpath(entry)) not in self.real_live
             ]
@@ -175,8 +175,21 @@ def describe(error: BaseException) -> dict[str, Any]:
         "error": type(error).__name__,
         "message": message[:_LONGEST_TEXT],
         "trace": "".join(lines)[-_LONGEST_TEXT:],
+        "through": _modules_on_the_way(error),
         "missing": str(getattr(error, "name", "") or "") if isinstance(error, ModuleNotFoundError) else "",
     }
+
+
+def _modules_on_the_way(error: BaseException) -> list[str]:
+    """The top-level modules whose code the exception came through, innermost first."""
+    found: list[str] = []
+    step = error.__traceback__
+    while step is not None:
+        name = str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if name and name not in found:
+            found.insert(0, name)
+        step = step.tb_next
+    return found
 
 
 def import_all(request: dict[str, Any], say: Callable[[dict[str, Any]], None], trace: TextIO) -> None:

@@ -56,6 +56,8 @@ class ImportResult:
     detail: str = ""
     missing: str = ""
     """The module a ModuleNotFoundError names."""
+    through: tuple[str, ...] = ()
+    """The top-level modules whose code the exception came through, innermost first."""
 
 
 class TrialClock:
@@ -147,6 +149,7 @@ def _result(answer: Mapping[str, Any]) -> ImportResult:
         error=answer["error"],
         detail=redact(detail),
         missing=answer["missing"],
+        through=tuple(answer["through"]),
     )
 
 
