@@ -19,6 +19,8 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
+__all__ = ["LiveSite", "PageProbe", "choose_python", "load_rules", "open_site"]
+
 SHIPPED_RULES = Path(__file__).with_name("rules.toml")
 
 

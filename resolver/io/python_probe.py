@@ -1,12 +1,10 @@
-"""Asking an interpreter about itself, and finding the one a user most likely means."""
+"""Asking an interpreter about itself."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -14,6 +12,9 @@ from packaging.version import InvalidVersion, Version
 from ..core.types import PythonInfo
 from ..errors import Hint, SafeInstallError
 from . import process
+from .default_python import ChosenPython, default_python
+
+__all__ = ["OLDEST", "ChosenPython", "default_python", "probe_python"]
 
 OLDEST = (3, 10)
 """The oldest Python of a target environment."""
@@ -77,14 +78,6 @@ sys.stdout.write(mark + json.dumps(answer) + mark + "\n")
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenPython:
-    """The interpreter we take when the user names none, and why."""
-
-    executable: Path
-    reason: str
-
-
 def probe_python(executable: Path) -> PythonInfo:
     """What the interpreter says about itself: paths, markers, standard library. Blocks; starts it once.
 
@@ -133,35 +126,6 @@ def probe_python(executable: Path) -> PythonInfo:
         is_conda=answer.get("is_conda") is True,
         externally_managed=answer.get("externally_managed") is True,
     )
-
-
-def default_python(comfyui: Path, *, env: Mapping[str, str] | None = None) -> ChosenPython:
-    """The interpreter a user most likely means when none is named, with the reason to show.
-
-    In this order: a `venv` or `.venv` inside the ComfyUI folder, the embedded Python of the Windows
-    package beside it, the activated virtual or conda environment, and last the Python running us.
-    """
-    environ = os.environ if env is None else env
-    for name in ("venv", ".venv"):
-        if (found := _python_in(comfyui / name)) is not None:
-            return ChosenPython(executable=found, reason=f"ComfyUI has its own environment in {name}")
-    for name in ("python_embeded", "python_embedded"):  # The Windows package really spells it so.
-        if (found := _python_in(comfyui.parent / name)) is not None:
-            return ChosenPython(executable=found, reason=f"the embedded Python in {name} lies beside ComfyUI")
-    for variable, words in (("VIRTUAL_ENV", "virtual"), ("CONDA_PREFIX", "conda")):
-        if (value := environ.get(variable)) and (found := _python_in(Path(value))) is not None:
-            return ChosenPython(executable=found, reason=f"it is the activated {words} environment")
-    return ChosenPython(executable=Path(sys.executable), reason="it is the Python that runs Safe Install")
-
-
-def _python_in(folder: Path) -> Path | None:
-    candidates = (
-        folder / "bin" / "python",
-        folder / "bin" / "python3",
-        folder / "Scripts" / "python.exe",
-        folder / "python.exe",
-    )
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def _ask(path: Path) -> dict[str, object]:

@@ -70,8 +70,11 @@ ROOMS: dict[str, Room] = {
             "resolver.engine",
             "resolver.errors",
             "resolver.ports",
+            "resolver.transaction",
             "resolver.wiring",
         ),
+        # Only to find the Python of a broken environment; everything else comes by `wiring`.
+        own_late=("resolver.io.default_python", "resolver.io.process"),
         third_party=frozenset({"packaging", "tqdm"}),
     ),
     "server_routes": Room(

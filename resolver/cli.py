@@ -1,0 +1,145 @@
+"""The command `safe-install`. Imports nothing heavy: help and recovery must work when packages are broken."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from .cli_console import Console
+from .cli_parser import parse
+from .cli_signals import interruptible
+from .errors import CancelledError, Hint, SafeInstallError
+
+_ANYWAY = ("recover", "history")
+"""Commands that need no package and no interpreter."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. Blocks. Raises nothing."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    console = Console(as_json="--json" in arguments, verbose="--verbose" in arguments)
+    try:
+        args = parse(arguments)
+    except SafeInstallError as error:
+        console.fail(error)
+        return error.exit_code
+    except SystemExit as end:  # after --help
+        return int(end.code or 0)
+    console.as_json, console.verbose, console.colour = args.json, args.verbose, not args.no_color
+    if args.version:
+        console.say([f"safe-install {version()}"])
+        console.document({"ok": True, "version": version()})
+        return 0
+    return _guarded(console, args)
+
+
+def _guarded(console: Console, args: argparse.Namespace) -> int:
+    """The exit code of the command; every way it can fail ends as an error that is shown."""
+    cancel = threading.Event()
+    try:
+        # Whatever some library prints is no part of the result.
+        with (
+            interruptible(cancel, lambda: console.note("Stopping already; everything is being put back.")),
+            redirect_stdout(console.err),
+        ):
+            document, code = _run(console, args, cancel)
+    except SafeInstallError as error:
+        console.trace(error)
+        console.fail(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.fail(CancelledError("interrupted", "Interrupted; everything is as it was before."))
+        return CancelledError.exit_code
+    except Exception as error:  # noqa: BLE001 - shown, never swallowed
+        console.trace(error)
+        console.fail(_unexpected(error))
+        return SafeInstallError.exit_code
+    console.document(document)
+    return code
+
+
+def _run(
+    console: Console, args: argparse.Namespace, cancel: threading.Event
+) -> tuple[Mapping[str, object], int]:
+    if args.command in _ANYWAY:
+        from .cli_recovery import run_history, run_recover
+
+        return (run_recover if args.command == "recover" else run_history)(console, args), 0
+    from .cli_changes import install, lock, plan, rollback, sync, uninstall
+    from .cli_places import find_comfyui
+    from .cli_progress import TerminalReporter
+    from .cli_questions import verify, why
+    from .cli_snapshots import snapshot
+    from .cli_work import Outcome, Work, open_work
+
+    commands: Mapping[str, Callable[[Work, argparse.Namespace], Outcome]] = {
+        "plan": plan,
+        "install": install,
+        "uninstall": uninstall,
+        "lock": lock,
+        "sync": sync,
+        "rollback": rollback,
+        "snapshot": snapshot,
+        "verify": verify,
+        "why": why,
+    }
+    reporter = TerminalReporter(console)
+    try:
+        work = open_work(
+            console,
+            reporter,
+            cancel,
+            find_comfyui(args.comfyui),
+            python=args.python,
+            state=args.state,
+            refresh=getattr(args, "refresh", False),
+        )
+        outcome = commands[args.command](work, args)
+    finally:
+        reporter.close()
+    return outcome.document, outcome.code
+
+
+def version() -> str:
+    """Our own version."""
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    try:
+        found = re.search(r'^version = "([^"]+)"', project.read_text(encoding="utf-8"), re.MULTILINE)
+        if found:
+            return found[1]
+    except OSError:
+        pass  # Installed as a wheel.
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed_version
+
+    try:
+        return installed_version("comfyui-safe-install")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _unexpected(error: Exception) -> SafeInstallError:
+    if isinstance(error, ImportError) and not (error.name or "").startswith(__name__.partition(".")[0]):
+        return SafeInstallError(
+            "dependency-broken",
+            f"A package Safe Install needs cannot be imported: {error}",
+            context={"error": type(error).__name__},
+            hints=(
+                Hint(
+                    "recover",
+                    "If a change was interrupted, `safe-install recover` works without any package.",
+                ),
+                Hint("reinstall", "Otherwise install Safe Install's requirements again with pip."),
+            ),
+        )
+    return SafeInstallError(
+        "internal-error",
+        f"Something unexpected happened: {type(error).__name__}: {error}",
+        context={"error": type(error).__name__},
+        hints=(Hint("report-bug", "Repeat with --verbose and report what it prints."),),
+    )

@@ -1,0 +1,198 @@
+"""The commands that plan and change: plan, install, uninstall, lock, sync, rollback."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from .cli_console import Console
+from .cli_kept_text import applied_lines, rollback_lines
+from .cli_plan_text import comparison_lines, plan_lines, warning_lines
+from .cli_work import Outcome, Work
+from .core.merge import Policy
+from .core.plan import Plan
+from .core.types import Finding
+from .engine.applying import Applied
+from .engine.comparing import compare
+from .engine.planned import Options, Planned
+from .engine.restoration import NOT_RESTORABLE, REMOVE, SAME_VERSION, RollbackPlan
+from .engine.rolling_back import Rollback
+from .engine.session import refused
+from .errors import Hint, RefusedError, SafeInstallError
+from .transaction.history import TransactionRecord, read_transactions
+
+
+def plan(work: Work, args: argparse.Namespace) -> Outcome:
+    """Show what installing the sources would change, or a sync when none is named."""
+    options = options_of(args)
+    console = work.console
+    if args.compare:
+        sides = compare(work.session, args.sources, options)
+        for side in sides:
+            console.note(*warning_lines(side.plan.violating, console.err_style))
+        console.say(comparison_lines(sides, console.out_style))
+        merged, one_by_one = (side.to_dict() for side in sides)
+        return Outcome({"ok": True, "merged": merged, "one_by_one": one_by_one})
+    session = work.session
+    with (
+        session.plan_install(args.sources, options) if args.sources else session.plan_sync(options) as planned
+    ):
+        show_plan(console, planned.plan)
+        return Outcome(planned.plan.to_dict())
+
+
+def lock(work: Work, args: argparse.Namespace) -> Outcome:
+    """Write the lock of core and all packs."""
+    with work.session.plan_sync(options_of(args), operation="lock") as planned:
+        show_plan(work.console, planned.plan)
+        path = work.session.write_lock(planned)
+        work.console.say([f"Lock written to {path}"])
+        return Outcome({**planned.plan.to_dict(), "pylock": str(path)})
+
+
+def install(work: Work, args: argparse.Namespace) -> Outcome:
+    """Install the sources."""
+    with work.session.plan_install(args.sources, options_of(args), to_apply=True) as planned:
+        return _apply(work, args, planned)
+
+
+def sync(work: Work, args: argparse.Namespace) -> Outcome:
+    """Bring everything in line with the lock."""
+    with work.session.plan_sync(options_of(args)) as planned:
+        return _apply(work, args, planned)
+
+
+def uninstall(work: Work, args: argparse.Namespace) -> Outcome:
+    """Remove a pack."""
+    with work.session.plan_uninstall(args.pack) as planned:
+        return _apply(work, args, planned)
+
+
+def rollback(work: Work, args: argparse.Namespace) -> Outcome:
+    """Go back to a snapshot."""
+    rolling = Rollback(session=work.session)
+    planned = rolling.plan(rolling.find(args.id))
+    console = work.console
+    console.say(rollback_lines(planned, console.out_style))
+    document = planned.to_dict()
+    if args.plan or planned.is_empty:
+        return Outcome(document if args.plan else {"ok": True, "plan": document, "applied": None})
+    reasons = _rollback_reasons(planned)
+    _consent(console, args, reasons, lambda: rollback_lines(planned, console.err_style))
+    applied = _carry_out(work, lambda: rolling.apply(planned))
+    console.say(applied_lines(applied, console.out_style))
+    return Outcome({"ok": True, "plan": document, "applied": applied.to_dict()})
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """The planning options of a command."""
+    return Options(policy=Policy(args.policy), strategy=args.strategy, allowed=frozenset().union(*args.allow))
+
+
+def show_plan(console: Console, plan: Plan) -> None:
+    """The plan on stdout, and its violations loudly on stderr."""
+    console.say(plan_lines(plan, console.out_style, verbose=console.verbose))
+    console.note(*warning_lines(plan.violating, console.err_style))
+
+
+def _apply(work: Work, args: argparse.Namespace, planned: Planned) -> Outcome:
+    console, plan = work.console, planned.plan
+    show_plan(console, plan)
+    document = plan.to_dict()
+    if plan.refusals:
+        raise refused(plan.refusals)
+    if plan.is_empty and not _runs_scripts(planned):
+        return Outcome({"ok": True, "plan": document, "applied": None})
+    reasons = (
+        [f"{len(plan.violating)} decisions violate somebody's requirement line"] if plan.violating else []
+    )
+    _consent(console, args, reasons, lambda: plan_lines(plan, console.err_style))
+    applied = _carry_out(work, lambda: work.session.apply(planned))
+    console.say(applied_lines(applied, console.out_style))
+    return Outcome({"ok": True, "plan": document, "applied": applied.to_dict()})
+
+
+def _runs_scripts(planned: Planned) -> bool:
+    """Whether install.py of a pack that is there already is to run, though nothing is to be installed."""
+    allowed = "install-py" in planned.options.allowed
+    return allowed and any((each.tree / "install.py").is_file() for each in planned.fetched)
+
+
+def _rollback_reasons(plan: RollbackPlan) -> list[str]:
+    reasons = []
+    for how, words in (
+        (NOT_RESTORABLE, "cannot be restored"),
+        (SAME_VERSION, "come back as the same version only"),
+    ):
+        count = sum(1 for item in plan.items if item.how == how)
+        if count:
+            reasons.append(f"{count} of the differences {words}")
+    packs = [item.name for item in plan.items if item.kind == "pack" and item.how == REMOVE]
+    if packs:
+        reasons.append(f"these packs are removed: {', '.join(packs)}")
+    return reasons
+
+
+def _consent(
+    console: Console,
+    args: argparse.Namespace,
+    reasons: list[str],
+    shown: Callable[[], Iterable[str]],
+) -> None:
+    """Go on, or raise RefusedError `consent-needed` or `consent-declined`."""
+    if args.yes:
+        return
+    if console.can_ask:
+        if console.as_json:
+            console.note(*shown())  # Nobody agrees to what they have not seen.
+        if console.ask("Apply this plan?"):
+            return
+        raise RefusedError("consent-declined", "Not applied, as you said; nothing was changed.")
+    if reasons:
+        raise RefusedError(
+            "consent-needed",
+            f"This needs your yes: {'; '.join(reasons)}. Nothing was changed.",
+            context={"reasons": "; ".join(reasons)},
+            hints=(Hint("say-yes", "Look at the plan, then repeat with --yes."),),
+        )
+
+
+def _carry_out(work: Work, act: Callable[[], Applied]) -> Applied:
+    """What was applied. After the commit nothing may pretend that nothing changed, whatever happens then."""
+    known = {record.id for record in read_transactions(work.site.state)}
+    try:
+        return act()
+    except BaseException as error:
+        record = _committed_since(work.site.state, known)
+        if record is None:
+            raise
+        work.console.trace(error)
+        return _applied_all_the_same(record, error)
+
+
+def _committed_since(state: Path, known: set[str]) -> TransactionRecord | None:
+    for record in reversed(read_transactions(state)):
+        if record.id not in known and record.state is not None and record.state.value == "committed":
+            return record
+    return None
+
+
+def _applied_all_the_same(record: TransactionRecord, error: BaseException) -> Applied:
+    reason = error.message if isinstance(error, SafeInstallError) else str(error) or "interrupted"
+    summary: Mapping[str, object] = record.summary
+    return Applied(
+        transaction=record.id,
+        snapshot=str(summary.get("snapshot", "")),
+        operation=record.operation,
+        seconds=0.0,
+        swap_seconds=0.0,
+        steps=0,
+        findings=(
+            Finding(
+                code="stopped-after-commit",
+                message=f"The change is complete, but what follows it was cut short: {reason}",
+                hints=(Hint("roll-back", "`safe-install rollback` takes the change back."),),
+            ),
+        ),
+    )

@@ -1,0 +1,24 @@
+"""The commands that only look: verify and why."""
+
+from __future__ import annotations
+
+import argparse
+
+from .cli_kept_text import verification_lines, why_lines
+from .cli_work import Outcome, Work
+from .engine import explaining
+
+
+def verify(work: Work, _args: argparse.Namespace) -> Outcome:
+    """Check every file; exit code 1 where something is damaged."""
+    outcome = explaining.verify(work.session)
+    console = work.console
+    console.say(verification_lines(outcome, console.out_style, verbose=console.verbose))
+    return Outcome(outcome.to_dict(), 1 if outcome.faults else 0)
+
+
+def why(work: Work, args: argparse.Namespace) -> Outcome:
+    """Say who wants a package."""
+    answer = explaining.why(work.session, args.package)
+    work.console.say(why_lines(answer, work.console.out_style))
+    return Outcome({"ok": True, **answer.to_dict()})

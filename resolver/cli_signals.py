@@ -1,0 +1,45 @@
+"""Ctrl-C and termination while a command runs: stop, put everything back, end with 1."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user or the system wants this to end."""
+
+
+@contextmanager
+def interruptible(cancel: threading.Event, notice: Callable[[], None]) -> Iterator[None]:
+    """The first SIGINT or SIGTERM sets `cancel` and raises Interrupted; later ones only call `notice`.
+
+    They must not raise: the first one has begun to put things back, and a second would break that off.
+    Whoever cannot wait has SIGKILL, after which recovery does the same. Does nothing outside the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if cancel.is_set():
+            notice()
+            return
+        cancel.set()
+        raise Interrupted
+
+    previous = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+        # Ignored from outside (nohup) stays ignored; None was set by C code and could not be put back.
+        if handler not in (None, signal.SIG_IGN):
+            previous[number] = handler
+            signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,49 @@
+"""What a command works with, and what it hands back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from .cli_console import Console
+from .cli_progress import TerminalReporter
+from .engine.session import Session
+from .ports import Site
+from .wiring import LiveSite, PageProbe, open_site
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command hands back: the JSON document, and the exit code."""
+
+    document: Mapping[str, object]
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The ComfyUI a command is about."""
+
+    console: Console
+    site: LiveSite
+    session: Session
+
+
+def open_work(
+    console: Console,
+    reporter: TerminalReporter,
+    cancel: threading.Event,
+    comfyui: Path,
+    *,
+    python: Path | None,
+    state: Path | None,
+    refresh: bool,
+) -> Work:
+    """The ComfyUI, opened. Starts its interpreter once; writes nothing."""
+    site = open_site(comfyui, python=python, state=state, refresh=refresh)
+    # The port's methods take back only what this very site handed out, which no type here can say.
+    session = Session(site=cast("Site", site), probe=PageProbe(), report=reporter, cancel=cancel)
+    return Work(console=console, site=site, session=session)
