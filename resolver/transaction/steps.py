@@ -87,6 +87,27 @@ def describe(step: Step) -> str:
     return f"make the folder {step.path}" if isinstance(step, MakeDir) else f"remove the folder {step.path}"
 
 
+def file_by_file(move: Move) -> tuple[Step, ...]:
+    """The same move of a folder in steps that rename single files only, for file systems that rename no folders.
+
+    A file or a link is moved as it is. Reads the folder; OSError where it cannot be listed.
+    """
+    if move.source.is_symlink() or not move.source.is_dir():
+        return (move,)
+    made: list[Step] = []
+    moved: list[Step] = []
+    removed: list[Step] = []
+    for folder, names, files in os.walk(move.source):
+        source = Path(folder)
+        target = move.target / source.relative_to(move.source)
+        mode = stat.S_IMODE(source.stat().st_mode)
+        made.append(MakeDir(target, mode))
+        removed.insert(0, RemoveDir(source, mode))
+        links = [name for name in names if (source / name).is_symlink()]
+        moved += [Move(source / name, target / name) for name in sorted([*files, *links])]
+    return (*made, *moved, *removed)
+
+
 def refuse_outside(step: Step, fence: fs.Fence) -> None:
     """Nothing when every path is inside the fence, links on the way included; `step-refused` otherwise."""
     for path in paths_of(step):
