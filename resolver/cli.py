@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .cli_console import Console
 from .cli_parser import parse
-from .cli_signals import interruptible
+from .cli_signals import CalmDown, interruptible
 from .errors import CancelledError, Hint, SafeInstallError
 
 _ANYWAY = ("recover", "history")
@@ -41,30 +41,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _guarded(console: Console, args: argparse.Namespace) -> int:
     """The exit code of the command; every way it can fail ends as an error that is shown."""
     cancel = threading.Event()
-    try:
-        # Whatever some library prints is no part of the result.
-        with (
-            interruptible(cancel, lambda: console.note("Stopping already; everything is being put back.")),
-            redirect_stdout(console.err),
-        ):
-            document, code = _run(console, args, cancel)
-    except SafeInstallError as error:
-        console.trace(error)
-        console.fail(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        console.fail(CancelledError("interrupted", "Interrupted; everything is as it was before."))
-        return CancelledError.exit_code
-    except Exception as error:  # noqa: BLE001 - shown, never swallowed
-        console.trace(error)
-        console.fail(_unexpected(error))
-        return SafeInstallError.exit_code
-    console.document(document)
-    return code
+
+    def patience() -> None:
+        console.note("Stopping already: everything is being put back.")
+
+    with interruptible(cancel, patience) as calm_down:
+        try:
+            # Whatever some library prints is no part of the result.
+            with redirect_stdout(console.err):
+                document, code = _run(console, args, cancel, calm_down)
+            calm_down()
+        except BaseException as error:  # noqa: BLE001 - shown, never swallowed
+            calm_down()
+            console.trace(error)
+            failure = _failure(error)
+            console.fail(failure)
+            return failure.exit_code
+        console.document(document)
+        return code
+
+
+def _failure(error: BaseException) -> SafeInstallError:
+    if isinstance(error, SafeInstallError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return CancelledError("interrupted", "Interrupted; everything is as it was before.")
+    return _unexpected(error)
 
 
 def _run(
-    console: Console, args: argparse.Namespace, cancel: threading.Event
+    console: Console, args: argparse.Namespace, cancel: threading.Event, calm_down: CalmDown
 ) -> tuple[Mapping[str, object], int]:
     if args.command in _ANYWAY:
         from .cli_recovery import run_history, run_recover
@@ -94,6 +100,7 @@ def _run(
             console,
             reporter,
             cancel,
+            calm_down,
             find_comfyui(args.comfyui),
             python=args.python,
             state=args.state,
@@ -123,7 +130,7 @@ def version() -> str:
         return "unknown"
 
 
-def _unexpected(error: Exception) -> SafeInstallError:
+def _unexpected(error: BaseException) -> SafeInstallError:
     if isinstance(error, ImportError) and not (error.name or "").startswith(__name__.partition(".")[0]):
         return SafeInstallError(
             "dependency-broken",

@@ -162,13 +162,16 @@ def _carry_out(work: Work, act: Callable[[], Applied]) -> Applied:
     """What was applied. After the commit nothing may pretend that nothing changed, whatever happens then."""
     known = {record.id for record in read_transactions(work.site.state)}
     try:
-        return act()
+        applied = act()
+        work.calm_down()
     except BaseException as error:
+        work.calm_down()
         record = _committed_since(work.site.state, known)
         if record is None:
             raise
         work.console.trace(error)
         return _applied_all_the_same(record, error)
+    return applied
 
 
 def _committed_since(state: Path, known: set[str]) -> TransactionRecord | None:

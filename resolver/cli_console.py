@@ -55,7 +55,7 @@ class Console:
         """Let no name from outside end the run because the terminal's encoding lacks a letter."""
         for stream in (self.out, self.err):
             with suppress(AttributeError, ValueError, OSError):
-                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
 
     @property
     def out_style(self) -> Style:
@@ -124,8 +124,9 @@ class Console:
             self.note(*paragraph(text).splitlines())
 
     def _coloured(self, stream: TextIO) -> bool:
-        # NO_COLOR counts when it is set and not empty (no-color.org).
-        return self.colour and not os.environ.get("NO_COLOR") and is_terminal(stream)
+        # NO_COLOR counts when it is set and not empty (no-color.org). The old Windows console shows raw codes.
+        able = sys.platform != "win32" or "WT_SESSION" in os.environ or "TERM" in os.environ
+        return self.colour and able and not os.environ.get("NO_COLOR") and is_terminal(stream)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -143,8 +144,9 @@ def _write(stream: TextIO, lines: Iterable[str]) -> None:
     except (OSError, ValueError):
         # The reader went away (`| head`). Python would complain once more when it flushes at its end.
         with suppress(OSError, ValueError):
+            number = stream.fileno()
             silence = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silence, stream.fileno())
+            os.dup2(silence, number)
             os.close(silence)
 
 

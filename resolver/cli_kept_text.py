@@ -23,6 +23,9 @@ def applied_lines(applied: Applied, style: Style) -> Iterator[str]:
     """What was done, and how to undo it."""
     moved = f"live files were being moved for {applied.swap_seconds * 1000:.0f} ms"
     yield f"{style('green', 'Done')} in {applied.seconds:.1f} s; {moved}."
+    if applied.trial is not None:
+        for failure in applied.trial.known_failures:
+            yield style("dim", f"  failed before already: {plain(failure.message)}")
     yield from finding_lines(applied.findings, style, verbose=True)
     if applied.snapshot:
         yield f"To undo: safe-install rollback {plain(applied.snapshot)}"

@@ -34,7 +34,7 @@ _THOUSAND = 1000
 
 def plan_lines(plan: Plan, style: Style, *, verbose: bool = False) -> Iterator[str]:
     """The plan for people."""
-    if plan.is_empty:
+    if plan.is_empty and not plan.refusals:
         yield "Nothing to do: everything is as it should be."
     yield from _section(style, "Packs", pack_change_lines(plan.pack_changes, style))
     yield from _section(style, f"Packages ({_counts(plan.changes)})", change_lines(plan.changes, style))

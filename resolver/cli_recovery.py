@@ -9,14 +9,15 @@ from pathlib import Path
 from .cli_console import Console, plain
 from .cli_places import find_comfyui, recovery_roots, state_folder
 from .transaction.history import TransactionRecord, read_transactions
-from .transaction.recover import deferred, recover
+from .transaction.recover import deferred, recover, unfinished
 
 
 def run_recover(console: Console, args: argparse.Namespace) -> Mapping[str, object]:
     """Settle what an interrupted run has left; the JSON document."""
     comfyui = find_comfyui(args.comfyui)
     state = state_folder(comfyui, args.state)
-    report = recover(state, _roots(console, comfyui, args.python, state))
+    roots = _roots(console, comfyui, args.python, state) if unfinished(state) else ()
+    report = recover(state, roots)
     waiting = deferred(state)
     lines = [plain(line) for line in report.lines()] or ["Nothing to recover."]
     lines += [f"The change {plain(each)} waits for the next start of ComfyUI." for each in waiting]

@@ -8,23 +8,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+CalmDown = Callable[[], None]
+"""Call it when the work is done: from then on a signal changes nothing any more."""
+
 
 class Interrupted(KeyboardInterrupt):
-    """The user or the system wants this to end."""
+    """The user or the system wants this to end. A KeyboardInterrupt, so that `except Exception` passes it on."""
 
 
 @contextmanager
-def interruptible(cancel: threading.Event, notice: Callable[[], None]) -> Iterator[None]:
+def interruptible(cancel: threading.Event, notice: CalmDown) -> Iterator[CalmDown]:
     """The first SIGINT or SIGTERM sets `cancel` and raises Interrupted; later ones only call `notice`.
 
     They must not raise: the first one has begun to put things back, and a second would break that off.
-    Whoever cannot wait has SIGKILL, after which recovery does the same. Does nothing outside the main thread.
+    Whoever cannot wait has SIGKILL, after which recovery does the same. Outside the main thread, where
+    no signal arrives, this does nothing.
     """
+    calm = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield calm.set
         return
 
     def handle(_number: int, _frame: FrameType | None) -> None:
+        if calm.is_set():
+            return
         if cancel.is_set():
             notice()
             return
@@ -39,7 +46,7 @@ def interruptible(cancel: threading.Event, notice: Callable[[], None]) -> Iterat
             previous[number] = handler
             signal.signal(number, handle)
     try:
-        yield
+        yield calm.set
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -10,6 +10,7 @@ from typing import cast
 
 from .cli_console import Console
 from .cli_progress import TerminalReporter
+from .cli_signals import CalmDown
 from .engine.session import Session
 from .ports import Site
 from .wiring import LiveSite, PageProbe, open_site
@@ -30,12 +31,15 @@ class Work:
     console: Console
     site: LiveSite
     session: Session
+    calm_down: CalmDown
+    """To be called once a change is committed: from then on an interrupt must not look like a failure."""
 
 
 def open_work(
     console: Console,
     reporter: TerminalReporter,
     cancel: threading.Event,
+    calm_down: CalmDown,
     comfyui: Path,
     *,
     python: Path | None,
@@ -46,4 +50,4 @@ def open_work(
     site = open_site(comfyui, python=python, state=state, refresh=refresh)
     # The port's methods take back only what this very site handed out, which no type here can say.
     session = Session(site=cast("Site", site), probe=PageProbe(), report=reporter, cancel=cancel)
-    return Work(console=console, site=site, session=session)
+    return Work(console=console, site=site, session=session, calm_down=calm_down)

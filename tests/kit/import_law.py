@@ -62,7 +62,7 @@ ROOMS: dict[str, Room] = {
         own=("resolver.engine", "resolver.core", "resolver.ports", "resolver.errors", "resolver.transaction"),
         third_party=frozenset({"packaging"}),
     ),
-    "resolver.wiring": Room(own=("resolver",), third_party=frozenset({"packaging"})),
+    "resolver.wiring": Room(own=("resolver",), third_party=frozenset({"packaging", "tomli"})),
     "resolver.cli": Room(
         own=(
             "resolver.cli",
@@ -187,7 +187,7 @@ def _judge(module: str, room: Room, each: Import) -> str:
 
 
 def _covered(name: str, allowed: tuple[str, ...]) -> bool:
-    return any(name == each or name.startswith(f"{each}.") for each in allowed)
+    return any(name == each or name.startswith((f"{each}.", f"{each}_")) for each in allowed)
 
 
 def _imports(node: ast.AST, root: Path, path: Path, *, late: bool) -> Iterator[Import]:
