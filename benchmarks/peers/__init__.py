@@ -1,0 +1,1 @@
+"""The contenders: one module each, all with the same face (`values.Contender`)."""
