@@ -252,9 +252,7 @@ class _Approach:
         known = self._wanted.get(source)
         if known is not None:
             return known
-        folder = self._arrival.tree.get(source)
-        if folder is None:
-            return False, False
+        folder = self._arrival.tree[source]
         some, every = self._arrival.everything, True
         for name in folder.files:
             wanted = self._is_wanted(f"{target}/{name}")

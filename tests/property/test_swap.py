@@ -414,9 +414,10 @@ def test_payloads_bring_back_exactly_what_was(world: World) -> None:
             f"/payload/{shared.unit}/{shared.payload_path}", world.disk.entries[shared.live_path] or ""
         )
     carry_out(world.disk, first)
+    kept = {file.path for each in staying_of(world) for file in each.files}
     for each in coming_of(world):
         for file in each.files:
-            if file.path.endswith(".py"):
+            if file.path.endswith(".py") and file.path not in kept:
                 world.disk.write(bytecode_of(file.path), f"bytecode of {file.digest}")
     tree = world.disk.tree()
     payloads = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -232,16 +231,15 @@ def test_conda_is_recognised(live: Live, dists: Path) -> None:
     assert all(each.is_local_build for each in environment.distributions if each.conda)
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may list everything")
-def test_a_folder_that_cannot_be_listed_is_an_error(live: Live) -> None:
+def test_a_folder_that_cannot_be_listed_is_an_error(live: Live, tmp_path: Path) -> None:
     """An empty list would later look like a wish to remove everything."""
-    live.venv.site_packages.chmod(0o000)
-    try:
-        with pytest.raises(SafeInstallError) as caught:
-            live.environment()
-    finally:
-        live.venv.site_packages.chmod(0o755)
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(SafeInstallError) as caught:
+        read_environment(replace(live.python, purelib=str(loop), platlib=str(loop)))
     assert caught.value.code == "environment-unreadable"
+    (live.venv.site_packages / "odd.egg-link").write_text(str(loop))
+    assert codes(live.environment()) == ["unreadable-metadata"]
 
 
 def test_site_packages_that_is_a_file_is_no_list(live: Live, tmp_path: Path) -> None:

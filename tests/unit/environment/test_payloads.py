@@ -6,6 +6,7 @@ import compileall
 import json
 import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from comfyui_safe_install.resolver.io.payload import Payload, read_payload
 from comfyui_safe_install.resolver.io.payloads import PayloadStore, area_for, pack_area
 from comfyui_safe_install.tests.kit.swapping import Done, Live
 from comfyui_safe_install.tests.kit.trees import hash_tree
-from comfyui_safe_install.tests.kit.venvs import Venv, install
+from comfyui_safe_install.tests.kit.venvs import Venv, install, run_python
 from comfyui_safe_install.tests.kit.wheels import make_wheel
 
 JANUARY, MARCH = "2026-01-01T00:00:00.000Z", "2026-03-01T00:00:00.000Z"
@@ -113,6 +114,42 @@ def test_a_package_with_weights_in_it_comes_back_exactly(
     upgrade(live, dists)
     compileall.compile_dir(str(live.venv.site_packages), quiet=2)
     bring_back(live, store, store.list().payloads[0], "t2")
+    assert tree_of(live) == before
+
+
+def test_bytecode_in_the_way_does_not_stop_a_payload(live: Live, store: PayloadStore, dists: Path) -> None:
+    """It is not overwritten; Python compares it with the source and writes it anew."""
+    install(live.venv, wheel(dists, "1.0"))
+    compileall.compile_dir(str(live.venv.site_packages), quiet=2)
+    live.swap(["pkg"])
+    name = f"__init__.{sys.implementation.cache_tag}.pyc"
+    stale = live.venv.site_packages / "pkg" / "__pycache__" / name
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"stale")
+    live.swap([], [store.arrival(store.list().payloads[0], live.layout)], transaction="t2")
+    assert stale.read_bytes() == b"stale"
+    assert run_python(live.venv, "import pkg; print(pkg.v)") == "1.0\n"
+
+
+@pytest.mark.parametrize("whole_folders", [True, False])
+def test_an_empty_folder_comes_back_into_a_folder_that_stayed(
+    live: Live, store: PayloadStore, dists: Path, whole_folders: bool
+) -> None:
+    """Though nothing in it says whose it is."""
+    install(live.venv, wheel(dists, "1.0"))
+    (live.venv.site_packages / "pkg" / "empty").mkdir(mode=0o700)
+    before = tree_of(live)
+    live.swap(["pkg"])
+    mine = live.venv.site_packages / "pkg" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("made meanwhile")
+    live.swap(
+        [],
+        [store.arrival(store.list().payloads[0], live.layout)],
+        transaction="t2",
+        whole_folders=whole_folders,
+    )
+    mine.unlink()
     assert tree_of(live) == before
 
 

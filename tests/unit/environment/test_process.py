@@ -148,6 +148,12 @@ def test_a_file_that_is_no_program_is_named(tmp_path: Path) -> None:
         assert caught.value.code == "program-not-found"
 
 
+def test_nothing_to_run_is_a_mistake() -> None:
+    """An empty list names no program."""
+    with pytest.raises(ValueError, match="program"):
+        run([])
+
+
 def test_a_missing_working_folder_is_named(tmp_path: Path) -> None:
     """It is the folder that is missing, and the message says so."""
     with pytest.raises(SafeInstallError, match="no such folder"):

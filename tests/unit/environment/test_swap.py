@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -466,6 +467,52 @@ def test_links_are_moved_and_never_followed(live: Live, dists: Path, tmp_path: P
     assert (outside / "precious.txt").read_text() == "precious"
     done.undo()
     assert tree_of(live) == before
+
+
+def test_a_file_where_a_folder_comes_clashes(live: Live, dists: Path) -> None:
+    """The other way round as well."""
+    install(live.venv, make_wheel(dists, "odd", "1.0", files={"other": "a file named as a folder"}))
+    (clash,) = live.plan([], [live.stage("stage", other_wheel(dists))]).clashes
+    assert (clash.path, clash.owners) == (f"{live.layout.purelib}/other", ("odd 1.0",))
+
+
+def test_bytecode_that_pip_recorded_follows_its_source(live: Live, dists: Path) -> None:
+    """pip writes it into RECORD without a hash; caches of other tools in the same folder go along."""
+    install(live.venv, big_wheel(dists, "1.0"), other_wheel(dists))
+    compile_all(live)
+    cached = live.venv.site_packages / "big" / "__pycache__"
+    (cached / "numba.jit-1.py311.nbi").write_bytes(b"cache")
+    record = live.venv.site_packages / "big-1.0.dist-info" / "RECORD"
+    lines = [f"big/__pycache__/{path.name},,\n" for path in sorted(cached.glob("*.pyc"))]
+    lines += [
+        f"__pycache__/{path.name},,\n" for path in live.venv.site_packages.glob("__pycache__/big_*.pyc")
+    ]
+    record.write_text(record.read_text() + "".join(lines))
+    before = tree_of(live)
+    done = live.swap(["big"])
+    assert {"purelib/big"} <= {out.payload_path for out in done.swap.outgoing}
+    assert not list(live.venv.site_packages.glob("__pycache__/big_*"))
+    done.undo()
+    assert tree_of(live) == before
+
+
+def test_units_have_different_names(live: Live, dists: Path) -> None:
+    """Two copies of one build in two site directories are two payloads."""
+    install(live.venv, other_wheel(dists))
+    (one,) = live.holdings()
+    elsewhere = [replace(file, path=file.path.replace("site-packages", "other-site")) for file in one.files]
+    two = replace(
+        one, metadata_path=one.metadata_path.replace("site-packages", "other-site"), files=tuple(elsewhere)
+    )
+    swap = plan_swap(
+        layout=live.layout,
+        live=survey(live.layout, []),
+        holdings=[one, two],
+        leaving=[one.metadata_path, two.metadata_path],
+    )
+    names = [unit.id for unit in swap.units]
+    assert len(set(names)) == 2
+    assert names[1] == f"{names[0]}-2"
 
 
 def test_a_listing_that_misses_a_folder_is_refused(live: Live, dists: Path) -> None:
