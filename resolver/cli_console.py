@@ -124,7 +124,7 @@ class Console:
             self.note(*paragraph(text).splitlines())
 
     def _coloured(self, stream: TextIO) -> bool:
-        # NO_COLOR counts when it is set and not empty (no-color.org). The old Windows console shows raw codes.
+        # NO_COLOR counts when it is set and not empty (no-color.org). The old Windows console shows them raw.
         able = sys.platform != "win32" or "WT_SESSION" in os.environ or "TERM" in os.environ
         return self.colour and able and not os.environ.get("NO_COLOR") and is_terminal(stream)
 

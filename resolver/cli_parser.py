@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NoReturn
 
+from .cli_options import GLOBAL_DEFAULTS, IN_PLACE, Parser, add_planning_options, add_yes, global_options
 from .errors import Hint, UsageError
-
-CONSENTS = ("builds", "indexes", "urls", "install-py")
-POLICIES = ("newest", "fewest-broken")
-STRATEGIES = ("merged", "one-by-one")
-IN_PLACE = "in-place"
 
 _EXIT_CODES = """\
 exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 refused (consent or policy), 4 busy,
@@ -21,22 +15,10 @@ exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 refused (consent or
 _SOURCE_HELP = "registry id[@version], git URL[@ref], folder, .zip or .whl, or a workflow .json"
 
 
-class Parser(argparse.ArgumentParser):
-    """Raises UsageError `usage` where argparse would print and exit."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and which help to read."""
-        raise UsageError(
-            "usage",
-            f"{message[:1].upper()}{message[1:]}.",
-            hints=(Hint("see-help", f"See `{self.prog} --help`."),),
-        )
-
-
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options. Raises UsageError `usage`; SystemExit 0 after printing help."""
     args = build_parser().parse_args(arguments)
-    for name, default in _GLOBAL_DEFAULTS.items():
+    for name, default in GLOBAL_DEFAULTS.items():
         if not hasattr(args, name):
             setattr(args, name, default)
     if args.command is None and not args.version:
@@ -59,47 +41,9 @@ def _other_target(target: str) -> UsageError:
     return UsageError("usage", f"There is no target {target}; say in-place.", context={"target": target})
 
 
-_GLOBAL_DEFAULTS: dict[str, object] = {
-    "comfyui": None,
-    "python": None,
-    "state": None,
-    "json": False,
-    "verbose": False,
-    "no_color": False,
-    "version": False,
-}
-
-
-def _global_options() -> Parser:
-    """Options every command takes, before and after its name; set only where they are given."""
-    shared = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = shared.add_argument_group("options of every command")
-    group.add_argument(
-        "--comfyui", type=Path, metavar="DIR", help="the ComfyUI folder (default: found from here)"
-    )
-    group.add_argument(
-        "--python",
-        type=Path,
-        metavar="EXE",
-        help="the Python that starts ComfyUI (default: its venv, or this one)",
-    )
-    group.add_argument(
-        "--state",
-        type=Path,
-        metavar="DIR",
-        help="Safe Install's own folder (default: in ComfyUI's user folder)",
-    )
-    group.add_argument("--json", action="store_true", help="print exactly one JSON document on stdout")
-    group.add_argument(
-        "--verbose", action="store_true", help="show what uv and git say, all findings, and tracebacks"
-    )
-    group.add_argument("--no-color", action="store_true", help="no colours, as with NO_COLOR set")
-    return shared
-
-
 def build_parser() -> Parser:
     """The parser of the whole command line."""
-    shared = _global_options()
+    shared = global_options()
     parser = Parser(
         prog="safe-install",
         description="Install ComfyUI node packs without breaking the environment: plan, try, commit, undo.",
@@ -160,7 +104,7 @@ class _Commands:
             "sources", nargs="*", metavar="SOURCE", help=f"{_SOURCE_HELP}; none: all installed packs"
         )
         plan.add_argument("--compare", action="store_true", help="show both strategies side by side")
-        _planning_options(plan)
+        add_planning_options(plan)
         install = self._command(
             "install",
             "install packs and what they need, or change nothing",
@@ -168,30 +112,30 @@ class _Commands:
             "install ./pack ./other --yes",
         )
         install.add_argument("sources", nargs="+", metavar="SOURCE", help=_SOURCE_HELP)
-        _planning_options(install)
-        _yes(install)
+        add_planning_options(install)
+        add_yes(install)
         uninstall = self._command(
             "uninstall",
             "remove a pack and the packages only it brought",
             "uninstall some-pack",
         )
         uninstall.add_argument("pack", metavar="PACK", help="its folder name in custom_nodes")
-        _yes(uninstall)
+        add_yes(uninstall)
         lock = self._command(
             "lock",
             "write the full lock of core and all packs as pylock.toml (PEP 751)",
             "lock",
             "lock --json",
         )
-        _planning_options(lock)
+        add_planning_options(lock)
         sync = self._command(
             "sync",
             "bring core and all packs in line with their lock",
             "sync",
             "sync --yes --policy fewest-broken",
         )
-        _planning_options(sync)
-        _yes(sync)
+        add_planning_options(sync)
+        add_yes(sync)
 
     def _kept(self) -> None:
         rollback = self._command(
@@ -204,7 +148,7 @@ class _Commands:
             "id", nargs="?", default="", metavar="ID", help="id, unique beginning of an id, or label"
         )
         rollback.add_argument("--plan", action="store_true", help="only show what would come back, and how")
-        _yes(rollback)
+        add_yes(rollback)
         self._command("recover", "undo or finish what an interrupted run has left", "recover")
         self._command("history", "list the changes made so far, newest first", "history")
         snapshot = self._command(
@@ -263,41 +207,3 @@ class _Commands:
         self._command("verify", "check every installed file against its RECORD", "verify")
         why = self._command("why", "show who wants a package, and what was decided about it", "why numpy")
         why.add_argument("package", metavar="PACKAGE", help="the distribution's name")
-
-
-def _yes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="agree to the plan and the decisions shown")
-
-
-def _planning_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--allow",
-        type=_consents,
-        action="append",
-        default=[],
-        metavar="WHAT",
-        help=f"what may run a pack's code or widen trust: {','.join(CONSENTS)} or all",
-    )
-    parser.add_argument(
-        "--strategy",
-        choices=STRATEGIES,
-        default=STRATEGIES[0],
-        help="solve all together, or each alone (default: merged)",
-    )
-    parser.add_argument(
-        "--policy", choices=POLICIES, default=POLICIES[0], help="how a clash is settled (default: newest)"
-    )
-    parser.add_argument(
-        "--target", default=IN_PLACE, metavar=IN_PLACE, help="where packages go (default: in-place)"
-    )
-    parser.add_argument("--refresh", action="store_true", help="ask the index again for everything")
-
-
-def _consents(text: str) -> frozenset[str]:
-    words = {word.strip() for word in text.split(",")} - {""}
-    unknown = sorted(words - {*CONSENTS, "all"})
-    if unknown:
-        raise argparse.ArgumentTypeError(
-            f"unknown consent {unknown[0]}; known are {', '.join(CONSENTS)} and all"
-        )
-    return frozenset(CONSENTS) if "all" in words else frozenset(words)

@@ -13,7 +13,7 @@ CalmDown = Callable[[], None]
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user or the system wants this to end. A KeyboardInterrupt, so that `except Exception` passes it on."""
+    """The user or the system wants this to end. Not an Exception, so that nobody swallows it."""
 
 
 @contextmanager
