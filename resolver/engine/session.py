@@ -1,4 +1,4 @@
-"""What a user can ask for, each as one call: plan, apply, sync, uninstall; roll back and the rest lie beside."""
+"""What a user can ask for, each as one call: plan, apply, sync, uninstall. Rolling back lies beside."""
 
 from __future__ import annotations
 
@@ -8,64 +8,28 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 
-from ..core.merge import Policy
 from ..core.orphans import orphans
 from ..core.plan import PackChange, Plan
 from ..core.swap_types import Arrival
-from ..core.types import Finding, Pack
 from ..core.verdicts import changes_between, library_findings, library_lines
-from ..errors import CancelledError, Hint, RefusedError, SafeInstallError, UsageError
+from ..errors import CancelledError, Hint, UsageError
 from ..ports import Fetched, IndexProbe, Reporter, Silence, Site
 from ..transaction.history import read_transactions
-from ..transaction.runner import Transaction
-from .applying import Applied, Applier, Movement
+from .apply_errors import disk_full, refused
+from .applying import Applied, Applier, Order
+from .in_force import IN_FORCE, InForce
+from .install_scripts import CONSENT, run_install_scripts
+from .movement import Movement
 from .one_by_one import plan_one_by_one
+from .planned import MERGED, ONE_BY_ONE, STRATEGIES, Options, Planned
 from .planning import PlanInputs, Planner, SolverPorts
 from .record import write_record
 
-MERGED, ONE_BY_ONE = "merged", "one-by-one"
-STRATEGIES = (MERGED, ONE_BY_ONE)
+__all__ = ["MERGED", "ONE_BY_ONE", "STRATEGIES", "Options", "Planned", "Session", "refused"]
 
 SPACE_FACTOR = 4
 """A wheel unpacks to some three times its size, and the stage stands beside the download for a moment."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How the user wants a plan to be made."""
-
-    policy: Policy = Policy.NEWEST
-    strategy: str = MERGED
-    allowed: frozenset[str] = frozenset()
-    """Consents: builds, indexes, urls, install-py."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A plan with the sources it was made from. Leave its `with` block, or `close` it, to remove what was fetched."""
-
-    plan: Plan
-    operation: str
-    options: Options
-    fetched: tuple[Fetched, ...] = ()
-    replaced: tuple[Pack, ...] = ()
-    """Packs that go away or are replaced."""
-    aside: Path | None = None
-
-    def close(self) -> None:
-        """Remove what was fetched and not used."""
-        if self.aside is not None:
-            shutil.rmtree(self.aside, ignore_errors=True)
-
-    def __enter__(self) -> Planned:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @dataclass(slots=True)
@@ -77,7 +41,7 @@ class Session:
     report: Reporter = field(default_factory=Silence)
     cancel: threading.Event | None = None
 
-    # --- plans ---------------------------------------------------------------------------------------------------
+    # --- plans ----------------------------------------------------------------------------------------------
 
     def plan_install(self, sources: Sequence[str], options: Options, *, to_apply: bool = False) -> Planned:
         """The plan that installs these sources, and only what they need. Nothing live is touched.
@@ -143,7 +107,7 @@ class Session:
         )
         return Planned(plan=plan, operation=f"uninstall {name}", options=Options(), replaced=(pack,))
 
-    # --- applying ------------------------------------------------------------------------------------------------
+    # --- applying -------------------------------------------------------------------------------------------
 
     def apply(self, planned: Planned) -> Applied:
         """The plan, carried out and committed; on any failure everything is as before.
@@ -154,20 +118,12 @@ class Session:
         plan = planned.plan
         if plan.refusals:
             raise refused(plan.refusals)
-        needed = plan.download_bytes * SPACE_FACTOR
-        if needed > self.site.free_bytes():
-            raise SafeInstallError(
-                "disk-full",
-                f"Some {needed // 1_000_000} MB are needed beside the environment, "
-                f"{self.site.free_bytes() // 1_000_000} MB are free; nothing was changed.",
-                hints=(Hint("free-space", "Free some space on that volume, then try again."),),
-            )
-        changed = {change.name for change in plan.changes}
+        needed, free = plan.download_bytes * SPACE_FACTOR, self.site.free_bytes()
+        if needed > free:
+            raise disk_full(needed, free)
         staged = {change.name: change.after for change in plan.changes if change.action != "remove"}
-        arriving = tuple(each for each in planned.fetched if not each.in_place)
-        target = self.site.new_packs_folder
 
-        def fill(transaction: Transaction, stage: Path) -> tuple[Arrival, ...]:
+        def fill(stage: Path) -> tuple[Arrival, ...]:
             if not staged:
                 return ()
             builds = "builds" in plan.allowed
@@ -175,30 +131,38 @@ class Session:
                 self.site.fill_stage(plan.pylock, stage, staged, allow_builds=builds, cancel=self.cancel),
             )
 
+        def settle(applied: Applied) -> None:
+            write_record(self.site.state, applied.transaction, applied.operation, summary)
+            self.site.remember_artefacts([package for package in plan.lock if package.name in staged])
+
+        summary = _summary(planned)
         movement = Movement(
             leaving=frozenset(change.name for change in plan.changes if change.action != "install"),
             packs_out=planned.replaced,
-            packs_in=tuple((each.tree, self._place(each, planned, target)) for each in arriving),
+            packs_in=tuple((each.tree, self._place(each, planned)) for each in planned.arriving),
             expected=_expected(plan),
             touched=frozenset(staged),
         )
-        applier = Applier(site=self.site, operation=planned.operation, report=self.report, cancel=self.cancel)
-        applied = applier.apply(
+        order = Order(
+            operation=planned.operation,
             seen=plan.environment,
-            summary={
-                "fingerprint": plan.fingerprint,
-                "changes": [change.to_dict() for change in plan.changes],
-                "packs": [change.to_dict() for change in plan.pack_changes],
-                "decisions": [decision.to_dict() for decision in plan.decisions],
-            },
+            summary=summary,
             fill=fill,
             movement=movement,
-            trial_packs=[(each.name, each.tree) for each in planned.fetched] if changed or arriving else None,
+            trial_packs=self._trial_packs(planned),
             remove_after=(planned.aside,) if planned.aside else (),
+            lock_text=plan.full_pylock,
+            settle=settle,
         )
-        write_record(self.site.state, applied, plan, planned.options.strategy)
-        self.site.remember_artefacts([package for package in plan.lock if package.name in staged])
-        return replace(applied, findings=self._run_scripts(planned))
+        applied = Applier(site=self.site, report=self.report, cancel=self.cancel).apply(order)
+        if CONSENT not in planned.options.allowed:
+            return applied
+        places = [
+            (each.name, each.tree if each.in_place else self._place(each, planned))
+            for each in planned.fetched
+        ]
+        ran = run_install_scripts(self.site, places, self.report, self.cancel)
+        return replace(applied, findings=(*applied.findings, *ran))
 
     def write_lock(self, planned: Planned) -> Path:
         """The lock as `pylock.toml` (PEP 751) in the state folder; its path."""
@@ -207,7 +171,7 @@ class Session:
         path.write_text(planned.plan.full_pylock, encoding="utf-8")
         return path
 
-    # --- inside --------------------------------------------------------------------------------------------------
+    # --- inside ---------------------------------------------------------------------------------------------
 
     def _fetch(self, text: str, aside: Path) -> Fetched:
         if self.cancel is not None and self.cancel.is_set():
@@ -229,7 +193,7 @@ class Session:
             finding
             for each in fetched
             for finding in (*each.findings, *site.script_findings(each.name, each.tree))
-            if not (finding.code == "install-script" and "install-py" in options.allowed)
+            if not (finding.code == "install-script" and CONSENT in options.allowed)
         ]
         inputs = PlanInputs(
             environment=site.environment(),
@@ -273,9 +237,23 @@ class Session:
             inputs=inputs, open_solver=open_solver, probe=self.probe, report=self.report, cancel=self.cancel
         ).plan()
 
-    def _place(self, fetched: Fetched, planned: Planned, target: Path) -> Path:
+    def _place(self, fetched: Fetched, planned: Planned) -> Path:
+        """Where a fetched pack goes: the place of the one it replaces, else the folder for new ones."""
         old = next((pack for pack in planned.replaced if pack.name == fetched.name), None)
-        return Path(old.path) if old else target / fetched.name
+        return Path(old.path) if old else self.site.new_packs_folder / fetched.name
+
+    def _trial_packs(self, planned: Planned) -> list[tuple[str, Path]] | None:
+        """Whose imports the trial looks for: the new packs', and all others' where something may vanish."""
+        if not planned.plan.changes and not planned.arriving:
+            return None
+        packs = {each.name: each.tree for each in planned.fetched}
+        if any(change.before for change in planned.plan.changes):
+            gone = {pack.path for pack in planned.replaced}
+            packs = {
+                **{pack.name: Path(pack.path) for pack in self.site.packs() if pack.path not in gone},
+                **packs,
+            }
+        return sorted(packs.items())
 
     def _brought_by_us(self) -> frozenset[str]:
         """Distributions that transactions of ours installed anew, as far as the history reaches."""
@@ -291,44 +269,19 @@ class Session:
             }
         return frozenset(names)
 
-    def _run_scripts(self, planned: Planned) -> tuple[Finding, ...]:
-        """Run install.py of the new packs where the user consented, and say what it did to the environment."""
-        if "install-py" not in planned.options.allowed:
-            return ()
-        findings = []
-        for each in planned.fetched:
-            place = each.tree if each.in_place else self._place(each, planned, self.site.new_packs_folder)
-            if not (place / "install.py").is_file():
-                continue
-            self.report.stage("install-py", f"Running install.py of {each.name}")
-            before = self.site.environment()
-            code = self.site.run_install_script(place, self.cancel, self.report.log)
-            after = self.site.environment()
-            changes = changes_between(before, after.versions, ())
-            words = ", ".join(
-                f"{change.name} {change.before or '-'} -> {change.after or '-'}" for change in changes
-            )
-            findings.append(
-                Finding(
-                    code="install-script-ran" if code == 0 else "install-script-failed",
-                    message=f"install.py of {each.name} ended with {code} and changed: {words or 'no distribution'}.",
-                    pack=each.name,
-                    file="install.py",
-                    hints=(Hint("roll-back", "`safe-install rollback` goes back to before this install."),),
-                )
-            )
-        return tuple(findings)
 
-
-def refused(refusals: Sequence[Finding]) -> RefusedError:
-    """The error for a plan that must not be applied, with all its reasons."""
-    hints = tuple(dict.fromkeys(hint for finding in refusals for hint in finding.hints))
-    return RefusedError(
-        refusals[0].code,
-        " ".join(finding.message for finding in refusals[:3]) + " Nothing was changed.",
-        context={"refusals": len(refusals)},
-        hints=hints[:4],
-    )
+def _summary(planned: Planned) -> dict[str, object]:
+    """What the history keeps of a plan."""
+    plan = planned.plan
+    return {
+        "fingerprint": plan.fingerprint,
+        "policy": plan.policy.value,
+        "strategy": planned.options.strategy,
+        "changes": [change.to_dict() for change in plan.changes],
+        "packs": [change.to_dict() for change in plan.pack_changes],
+        "decisions": [decision.to_dict() for decision in plan.decisions],
+        IN_FORCE: InForce(decisions=plan.decisions).to_dict(),
+    }
 
 
 def _expected(plan: Plan) -> dict[str, str]:

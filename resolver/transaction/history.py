@@ -46,6 +46,12 @@ def read_transactions(state_dir: Path) -> tuple[TransactionRecord, ...]:
     return tuple(_record(state_dir, identifier) for identifier in folder.identifiers(state_dir))
 
 
+def last_committed(state_dir: Path) -> TransactionRecord | None:
+    """The newest transaction that stands, or None. Reads no more journals than it must."""
+    records = (_record(state_dir, identifier) for identifier in reversed(folder.identifiers(state_dir)))
+    return next((each for each in records if each.state is TransactionState.COMMITTED), None)
+
+
 def _record(state_dir: Path, identifier: str) -> TransactionRecord:
     try:
         progress = folder.load_progress(state_dir, identifier)

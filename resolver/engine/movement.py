@@ -1,0 +1,59 @@
+"""What is to move, and the journalled steps it comes to."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..core.swap_types import Swap
+from ..core.types import Pack
+from ..ports import Displaced
+from ..transaction.steps import MakeDir, Move, RemoveDir, Step
+
+Way = tuple[Path, Path]
+"""(where it is now, its live place)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """What is to move, in the words of the environment."""
+
+    leaving: frozenset[str] = frozenset()
+    """Canonical names of distributions that go away or are replaced."""
+    packs_out: tuple[Pack, ...] = ()
+    packs_in: tuple[Way, ...] = ()
+    """New packs, from where they wait."""
+    ways_back: tuple[Way, ...] = ()
+    """Packs and files no distribution owns, from the payloads they are kept in."""
+    expected: Mapping[str, str] = field(default_factory=dict)
+    """{name: version} of everything installed afterwards; an empty version is any."""
+    touched: frozenset[str] = frozenset()
+    """Names whose files are verified afterwards."""
+
+
+def steps_of(swap: Swap, displacements: Sequence[Displaced], movement: Movement) -> tuple[Step, ...]:
+    """The steps of a movement, in the order in which undoing them backwards is exact. Looks at folders."""
+    steps: list[Step] = [Move(source, target) for each in displacements for source, target in each.moves]
+    steps += [RemoveDir(Path(folder.path), folder.mode) for folder in swap.removed]
+    steps += [MakeDir(Path(folder.path), folder.mode) for folder in swap.made]
+    steps += [Move(Path(each.stage_path), Path(each.live_path)) for each in swap.incoming]
+    steps += _missing_folders(swap, movement.ways_back)
+    steps += [Move(source, target) for source, target in (*movement.ways_back, *movement.packs_in)]
+    return tuple(steps)
+
+
+def _missing_folders(swap: Swap, ways: Sequence[Way]) -> list[Step]:
+    """The folders that are not there (any more) for what comes back, with the modes they had."""
+    gone = {Path(each.path) for each in swap.removed} | {Path(each.live_path) for each in swap.outgoing}
+    come = {Path(each.path) for each in swap.made} | {Path(each.live_path) for each in swap.incoming}
+    missing: dict[Path, int] = {}
+    for source, target in ways:
+        # A payload lays out its tree as the live one is, so its folders tell the modes.
+        for aside, live in reversed(tuple(zip(source.parents, target.parents, strict=False))):
+            above = {live, *live.parents}
+            stays = live.is_dir() and not above & gone
+            if not stays and not above & come and live not in missing:
+                missing[live] = stat.S_IMODE(aside.stat().st_mode)
+    return [MakeDir(path, mode) for path, mode in missing.items()]

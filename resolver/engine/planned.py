@@ -1,0 +1,60 @@
+"""A plan that waits to be applied, with what it was made from and how the user wanted it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from ..core.merge import Policy
+from ..core.plan import Plan
+from ..core.types import Pack
+from ..ports import Fetched
+
+MERGED, ONE_BY_ONE = "merged", "one-by-one"
+STRATEGIES = (MERGED, ONE_BY_ONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the user wants a plan to be made."""
+
+    policy: Policy = Policy.NEWEST
+    strategy: str = MERGED
+    allowed: frozenset[str] = frozenset()
+    """Consents: builds, indexes, urls, install-py."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan with the sources it was made from.
+
+    Leave its `with` block, or `close` it, to remove what was fetched and not used.
+    """
+
+    plan: Plan
+    operation: str
+    options: Options
+    fetched: tuple[Fetched, ...] = ()
+    replaced: tuple[Pack, ...] = ()
+    """Packs that go away or are replaced."""
+    aside: Path | None = None
+
+    @property
+    def arriving(self) -> tuple[Fetched, ...]:
+        """The packs that are to be moved into place."""
+        return tuple(each for each in self.fetched if not each.in_place)
+
+    def close(self) -> None:
+        """Remove what was fetched and not used."""
+        if self.aside is not None:
+            shutil.rmtree(self.aside, ignore_errors=True)
+
+    def __enter__(self) -> Planned:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,137 @@
+"""How each distribution, pack and file of a snapshot comes back: looked up, nothing touched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..core.snapshot import Snapshot, SnapshotDistribution, SnapshotPack
+from ..core.types import Distribution, Environment, Pack
+from ..ports import Kept, Site
+from .restoration import EXACT, KEEP, NOT_RESTORABLE, REMOVE, SAME_VERSION, Restoration
+
+
+def distributions_back(site: Site, environment: Environment, snapshot: Snapshot) -> list[Restoration]:
+    """One restoration for each distribution of the snapshot, and for each that came since."""
+    then = {wanted.name for wanted in snapshot.distributions}
+    listed = Counter(dist.name for dist in environment.distributions)
+    doubled = {name for name, count in listed.items() if count > 1}
+    items = [
+        _distribution_back(site, wanted, environment, snapshot.created, doubled=wanted.name in doubled)
+        for wanted in snapshot.distributions
+    ]
+    return items + [_removal(dist) for dist in environment.distributions if dist.name not in then]
+
+
+def _distribution_back(
+    site: Site, wanted: SnapshotDistribution, environment: Environment, since: str, *, doubled: bool
+) -> Restoration:
+    now = environment.get(wanted.name)
+    how, reason, payload = _way_back(site, wanted, now, since, doubled=doubled)
+    return Restoration(
+        kind="distribution",
+        name=wanted.name,
+        how=how,
+        before=now.version if now else "",
+        after=wanted.version,
+        reason=reason,
+        payload=payload,
+    )
+
+
+def _way_back(
+    site: Site, wanted: SnapshotDistribution, now: Distribution | None, since: str, *, doubled: bool
+) -> tuple[str, str, Kept | None]:
+    if now and now.version == wanted.version and now.record_digest == wanted.record_digest:
+        return KEEP, "", None
+    if now and doubled:
+        return NOT_RESTORABLE, "it is listed more than once now, so its files are unknown; they stay", None
+    if now and _is_foreign(now):
+        return NOT_RESTORABLE, "what is there now was not installed as a wheel and stays", None
+    payload = site.find_distribution(wanted, since)
+    if payload is not None:
+        return EXACT, "its files were kept", payload
+    if wanted.conda or wanted.editable or wanted.origin or "+" in wanted.version or not wanted.record_digest:
+        return NOT_RESTORABLE, "its files were not kept, and no index has this build", None
+    return SAME_VERSION, "its files were not kept; the same version comes from uv's cache or the index", None
+
+
+def _removal(dist: Distribution) -> Restoration:
+    kept = _is_foreign(dist)
+    return Restoration(
+        kind="distribution",
+        name=dist.name,
+        how=NOT_RESTORABLE if kept else REMOVE,
+        before=dist.version,
+        reason="it was not installed as a wheel, so its files are unknown; it stays" if kept else "",
+    )
+
+
+def _is_foreign(dist: Distribution) -> bool:
+    return dist.conda or dist.editable or not dist.record_digest
+
+
+def packs_back(site: Site, snapshot: Snapshot) -> tuple[list[Restoration], tuple[Pack, ...]]:
+    """One restoration for each pack of the snapshot, and each that came since; and the packs that go."""
+    now = {each.pack.path: each for each in site.snapshot_packs()}
+    items: list[Restoration] = []
+    out: list[Pack] = []
+    for wanted in snapshot.packs:
+        have = now.pop(wanted.pack.path, None)
+        if have and have.digest == wanted.digest:
+            items.append(Restoration(kind="pack", name=wanted.pack.name, how=KEEP))
+            continue
+        payload = site.find_pack(wanted, snapshot.created)
+        if payload is not None and have:
+            out.append(have.pack)
+        items.append(
+            Restoration(
+                kind="pack",
+                name=wanted.pack.name,
+                how=EXACT if payload else NOT_RESTORABLE,
+                before=_words_of(have),
+                after=_words_of(wanted),
+                reason="its files were kept" if payload else "its files were not kept",
+                payload=payload,
+            )
+        )
+    for have in now.values():
+        out.append(have.pack)
+        items.append(Restoration(kind="pack", name=have.pack.name, how=REMOVE, before=_words_of(have)))
+    return items, tuple(out)
+
+
+def _words_of(pack: SnapshotPack | None) -> str:
+    return (pack.pack.version or pack.pack.commit[:10] or pack.digest[:10]) if pack else ""
+
+
+def files_back(
+    site: Site, environment: Environment, snapshot: Snapshot, items: Iterable[Restoration]
+) -> list[Restoration]:
+    """One restoration for each file no distribution owned that a transaction of ours put aside.
+
+    `items` are those of the distributions: a file comes back only where nothing is in its place then.
+    """
+    going = {item.name for item in items if item.before and item.how in (EXACT, SAME_VERSION, REMOVE)}
+    holdings, _ = site.holdings(environment)
+    owners: dict[Path, list[str]] = {}
+    for holding in holdings:
+        for file in holding.files:
+            owners.setdefault(Path(file.path), []).append(holding.distribution.name)
+    found = []
+    for wanted in snapshot.unowned:
+        place = Path(environment.python.data, wanted.path)
+        if not _is_free(place, owners.get(place, ()), going):
+            continue
+        payload = site.find_file(wanted, snapshot.created)
+        if payload is not None:
+            found.append(Restoration(kind="file", name=wanted.path, how=EXACT, payload=payload))
+    return found
+
+
+def _is_free(place: Path, owners: Sequence[str], going: set[str]) -> bool:
+    """Whether nothing will lie at a place any more; what nobody owns stays there, whoever put it."""
+    if not (place.exists() or place.is_symlink()):
+        return True
+    return bool(owners) and going.issuperset(owners)
