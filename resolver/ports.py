@@ -190,8 +190,9 @@ class Site(Protocol):
         leaving: Collection[str],
         holdings: Sequence[Holding],
         packs: Sequence[tuple[str, Path]],
-        cancel: threading.Event | None,
-        on_line: Callable[[str], None],
+        *,
+        cancel: threading.Event | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> TrialReport: ...
 
     def holdings(self, environment: Environment) -> tuple[tuple[Holding, ...], tuple[Finding, ...]]: ...

@@ -37,7 +37,7 @@ FLAWS = "flaws.json"
 
 
 class Keeping:
-    """Snapshots and payloads of one environment and its packs. All blocks; writers hold the transaction lock."""
+    """Snapshots and payloads of one environment and its packs. All blocks; writers hold the lock."""
 
     def __init__(self, workspace: Workspace, python: PythonInfo) -> None:
         """Writes nothing."""
@@ -91,7 +91,7 @@ class Keeping:
             self.pack_area, pack, digest_pack(Path(pack.path)), transaction=transaction, displaced=timestamp()
         )
 
-    # --- verification --------------------------------------------------------------------------------------------
+    # --- verification ---------------------------------------------------------------------------------------
 
     def verify(self, environment: Environment, names: Collection[str] | None = None) -> tuple[Finding, ...]:
         """What is wrong with the files of those distributions (all by default); hashes every file."""
@@ -111,7 +111,7 @@ class Keeping:
             self._flaws[key] = tuple(sorted({*self._flaws.get(key, ()), flaw.label}))
         fs.write_json(self.state / FLAWS, {name: list(labels) for name, labels in self._flaws.items()})
 
-    # --- snapshots -----------------------------------------------------------------------------------------------
+    # --- snapshots ------------------------------------------------------------------------------------------
 
     def take_snapshot(self, environment: Environment, reason: str, *, label: str = "") -> Snapshot:
         """The state now, not stored yet."""
@@ -164,7 +164,7 @@ class Keeping:
         found = _read_object(self.state / ARTEFACTS)
         return {name: entry for name, entry in found.items() if isinstance(entry, dict)}
 
-    # --- payloads ------------------------------------------------------------------------------------------------
+    # --- payloads -------------------------------------------------------------------------------------------
 
     def find_distribution(self, wanted: SnapshotDistribution, since: str) -> Payload | None:
         """The payload that brings a distribution back byte for byte, checked; None where there is none."""

@@ -1,48 +1,42 @@
-"""One ComfyUI and its Python environment, as the engine sees and handles them. The only wide door between the two."""
+"""One ComfyUI and its Python environment, as the engine sees and handles them: the only wide door."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
-from ..core.closure import applying_requirements
 from ..core.gather import gather
 from ..core.layout import Layout
-from ..core.offered import offered_modules, shared_packages, vanishing_modules
 from ..core.ownership import Holding
 from ..core.rules import Rules
 from ..core.swap import plan_swap
 from ..core.swap_types import Arrival, Swap
 from ..core.trials import TrialReport
-from ..core.types import CORE, Distribution, Environment, Finding, Gathered, Pack, PythonInfo
+from ..core.types import CORE, Environment, Finding, Gathered, Pack, PythonInfo
 from ..errors import Hint, SafeInstallError
 from ..transaction import fs
 from .artefacts import ArtefactFinder
-from .child_environment import clean_environment
 from .displacement import Displacement, prepare
 from .environment import read_environment
+from .install_script import run_install_script
+from .installed_stubs import installed_stubs
 from .keeping import Keeping
 from .listing import digest_pack, survey
 from .pack_files import pack_reader, root_names
 from .pack_tree import script_findings
 from .packs import list_packs
-from .process import run
 from .sources import FetchedPack, fetch_source, read_source
 from .staging import cache_damaged, read_stage
-from .stubs import Stub, stand_ins, write_stubs
-from .trial import try_stage
+from .stubs import stand_ins, write_stubs
+from .trying import Exchange, try_exchange
 from .uv import Uv
 from .workspace import Workspace, check_writable, make_state_folder
 
 
 class LiveSite(Keeping):
-    """Reads and prepares; what changes live files is the transaction, with the steps the engine gives it. All blocks."""
+    """Reads and prepares; what changes live files is the transaction, with the engine's steps. All blocks."""
 
     def __init__(
         self, workspace: Workspace, python: PythonInfo, rules: Rules, *, refresh: bool = False
@@ -52,7 +46,7 @@ class LiveSite(Keeping):
         self.rules = rules
         self._refresh = refresh
 
-    # --- what is there -------------------------------------------------------------------------------------------
+    # --- what is there --------------------------------------------------------------------------------------
 
     def environment(self) -> Environment:
         """The target environment now."""
@@ -84,29 +78,18 @@ class LiveSite(Keeping):
     def run_install_script(
         self, pack: Path, cancel: threading.Event | None, on_line: Callable[[str], None]
     ) -> int:
-        """Run a pack's install.py in a child, with core and the lock as constraints of whatever pip or uv it starts.
+        """Run a pack's install.py in a child, held to what is installed now; its exit code.
 
-        Returns its exit code. It writes to the live environment: only with the user's consent.
+        It writes to the live environment: only with the user's consent.
         """
-        constraints = self.state / "constraints.txt"
-        pinned = [dist for dist in self.environment().distributions if not dist.origin and not dist.editable]
-        constraints.write_text("".join(f"{dist.name}=={dist.version}\n" for dist in pinned), encoding="utf-8")
-        places = {"PIP_CONSTRAINT": str(constraints), "UV_CONSTRAINT": str(constraints)}
-        environment = clean_environment(
-            {
-                **places,
-                "PATH": f"{Path(self.python.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            }
-        )
-        done = run(
-            [self.python.executable, "-s", "install.py"],
-            env=environment,
-            cwd=pack,
+        return run_install_script(
+            self.python,
+            pack,
+            self.environment().distributions,
+            self.state / "constraints.txt",
             cancel=cancel,
             on_line=on_line,
-            timeout=1800,
         )
-        return done.returncode
 
     def pack_digest(self, tree: Path) -> str:
         """sha256 over a pack's content."""
@@ -129,10 +112,14 @@ class LiveSite(Keeping):
         """Bytes free on the environment's volume."""
         return fs.free_bytes(self.area)
 
-    # --- sources -------------------------------------------------------------------------------------------------
+    # --- sources --------------------------------------------------------------------------------------------
 
     def fetch(
-        self, text: str, aside: Path, cancel: threading.Event | None, on_line: object = None
+        self,
+        text: str,
+        aside: Path,
+        cancel: threading.Event | None,
+        on_line: Callable[[str], None] | None = None,
     ) -> FetchedPack:
         """A clean copy of a source in `aside`, or its live folder."""
         installed = [pack.name for pack in list_packs(self.workspace)]
@@ -143,7 +130,7 @@ class LiveSite(Keeping):
             custom_nodes=self.workspace.custom_nodes,
             installed=installed,
             cancel=cancel,
-            on_line=on_line if callable(on_line) else None,
+            on_line=on_line,
         )
 
     def make_aside(self) -> Path:
@@ -161,7 +148,7 @@ class LiveSite(Keeping):
             except OSError:
                 return
 
-    # --- solving -------------------------------------------------------------------------------------------------
+    # --- solving --------------------------------------------------------------------------------------------
 
     def open_solver(
         self,
@@ -172,30 +159,18 @@ class LiveSite(Keeping):
         allow_builds: bool,
         repair: bool,
     ) -> tuple[Uv, ArtefactFinder]:
-        """uv with stubs for what is pinned as installed and placeholders for what is `absent`, and what knows its files."""
+        """uv with stubs for what is pinned, and placeholders for what is `absent`; and what knows its files."""
         cache = self.state / "cache"
-        # In a build, uv fills an isolated environment from the same places; a stub there would be an empty package.
-        stubbed = [
-            dist
-            for dist in environment.distributions
-            if dist.is_local_build or (dist.name in pins and not allow_builds)
-        ]
-        stubs = [
-            Stub(
-                dist.name,
-                dist.version,
-                _holding_requires(dist, environment, pins, repair=repair),
-                dist.provides_extras,
-            )
-            for dist in stubbed
-        ]
         families = [[member.name for member in rule.members] for rule in self.rules.of_kind("one-of")]
-        stubs += stand_ins(families, absent)
+        stubs = [
+            *installed_stubs(environment, pins, allow_builds=allow_builds, repair=repair),
+            *stand_ins(families, absent),
+        ]
         uv = Uv(self.python, cache=cache, stubs=write_stubs(stubs, cache), refresh=self._refresh)
         self._refresh = False
         return uv, ArtefactFinder(uv, self.python, cache=cache, allow_builds=allow_builds)
 
-    # --- staging and trial ---------------------------------------------------------------------------------------
+    # --- staging and trial ----------------------------------------------------------------------------------
 
     def stage_folder(self, transaction: str) -> Path:
         """Where that transaction's stage lies."""
@@ -213,8 +188,8 @@ class LiveSite(Keeping):
     ) -> Arrival:
         """The stage, filled by uv and checked against every RECORD.
 
-        Some published wheels do not match their own RECORD. A second copy past uv's cache tells those (accepted, and
-        remembered for `verify`) from a cache that was damaged: SafeInstallError `stage-damaged`.
+        Some published wheels do not match their own RECORD. A second copy past uv's cache tells those
+        (accepted, and remembered for `verify`) from a damaged cache: SafeInstallError `stage-damaged`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         pylock = folder / "pylock.toml"
@@ -245,8 +220,9 @@ class LiveSite(Keeping):
         offline: bool,
         cancel: threading.Event | None = None,
     ) -> str:
-        """PEP 751 text for exactly these {name: version}. With `hashes`, SafeInstallError `hash-mismatch` where the
-        index offers none of the files that were installed then.
+        """PEP 751 text for exactly these {name: version}.
+
+        With `hashes`, SafeInstallError `hash-mismatch` where the index offers none of the files of then.
         """
         uv = Uv(self.python, cache=self.state / "cache")
         texts = [f"{name}=={version}" for name, version in sorted(pins.items())]
@@ -268,46 +244,21 @@ class LiveSite(Keeping):
         leaving: Collection[str],
         holdings: Sequence[Holding],
         packs: Sequence[tuple[str, Path]],
-        cancel: threading.Event | None,
-        on_line: object = None,
+        *,
+        cancel: threading.Event | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> TrialReport:
         """The trial of what arrives, with what leaves masked."""
-        layout = Layout.of(self.python)
-        sites = (layout.purelib, layout.platlib)
-        going = {
-            holding.distribution.name: _site_files(holding, sites)
-            for holding in holdings
-            if holding.metadata_path in leaving
-        }
-        staying = [
-            file
-            for holding in holdings
-            if holding.metadata_path not in leaving
-            for file in _site_files(holding, sites)
-        ]
-        coming = [
-            (holding.distribution.name, _site_files(holding, sites))
-            for arrival in arrivals
-            for holding in arrival.holdings
-        ]
-        stage_sites = [
-            Path(site)
-            for arrival in arrivals
-            for site in dict.fromkeys((arrival.layout.purelib, arrival.layout.platlib))
-        ]
-        return try_stage(
+        return try_exchange(
             self.python,
-            stage_sites,
-            vanishing_modules(going, staying),
+            Exchange(arrivals=arrivals, leaving=leaving, holdings=holdings),
             packs,
-            [(name, module) for name, files in coming for module in offered_modules(files)],
-            shared=shared_packages([file for _, files in coming for file in files], staying),
             host=self.workspace.comfyui,
             cancel=cancel,
-            on_line=on_line if callable(on_line) else None,
+            on_line=on_line,
         )
 
-    # --- moving --------------------------------------------------------------------------------------------------
+    # --- moving ---------------------------------------------------------------------------------------------
 
     def swap(
         self,
@@ -338,41 +289,3 @@ class LiveSite(Keeping):
     def prepare(self, displacement: Displacement) -> None:
         """Make the payload folders, durable."""
         prepare(displacement)
-
-
-def _site_files(holding: Holding, sites: Sequence[str]) -> list[str]:
-    files = []
-    for file in holding.files:
-        for site in sites:
-            if file.path.startswith(f"{site}/"):
-                files.append(file.path[len(site) + 1 :])
-                break
-    return files
-
-
-def _holding_requires(
-    dist: Distribution, environment: Environment, pins: Collection[str], *, repair: bool
-) -> tuple[str, ...]:
-    """The requirements of an installed distribution a solve shall respect.
-
-    What does not hold now must not make every solve fail; with `repair` it is kept where it can be mended.
-    """
-    installed = environment.versions
-    kept = []
-    for text in dist.requires:
-        requirement = _parsed(text)
-        if requirement is None:
-            continue
-        name = canonicalize_name(requirement.name)
-        applies = bool(applying_requirements((text,), environment.python.markers))
-        holds = name in installed and requirement.specifier.contains(installed[name], prereleases=True)
-        if not applies or holds or (repair and name not in pins):
-            kept.append(text)
-    return tuple(kept)
-
-
-def _parsed(text: str) -> Requirement | None:
-    try:
-        return Requirement(text)
-    except ValueError:
-        return None

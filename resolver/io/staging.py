@@ -21,7 +21,8 @@ from .records import check_files, read_record, slashed
 def stage_layout(prefix: Path, python: PythonInfo) -> Layout:
     """Where uv's `--prefix` puts the parts of a distribution.
 
-    uv lays a prefix out as a virtual environment; a system Python's own scheme (Debian's `local/`) does not count.
+    uv lays a prefix out as a virtual environment; a system Python's own scheme (Debian's `local/`) does not
+    count.
     """
     windows = python.markers.get("os_name") == "nt"
     version = ".".join(python.version.split(".")[:2])
@@ -61,9 +62,9 @@ class Stage:
 
 
 def read_stage(prefix: Path, python: PythonInfo, expected: Mapping[str, str]) -> Stage:
-    """What waits in the stage: exactly the expected {name: version} (an empty version is any), each file hashed.
+    """What waits in the stage: exactly the expected {name: version}, each file hashed.
 
-    Blocks. Raises SafeInstallError `stage-incomplete`.
+    An empty version is any. Blocks. Raises SafeInstallError `stage-incomplete`.
     """
     staged = stage_layout(prefix, python)
     live = Layout.of(python)
