@@ -122,7 +122,10 @@ class Kept(Protocol):
 
 
 class Site(Protocol):
-    """One ComfyUI and its Python environment. Reads and prepares; only transactions change what is live. All blocks."""
+    """One ComfyUI and its Python environment. All blocks.
+
+    It reads and prepares; only transactions change what is live.
+    """
 
     state: Path
     python: PythonInfo
@@ -136,23 +139,49 @@ class Site(Protocol):
     def new_packs_folder(self) -> Path:
         """Where new packs go."""
 
-    def environment(self) -> Environment: ...
-    def packs(self) -> tuple[Pack, ...]: ...
-    def core(self) -> Gathered: ...
-    def gather(self, name: str, tree: Path) -> Gathered: ...
-    def pack_digest(self, tree: Path) -> str: ...
-    def script_findings(self, name: str, tree: Path) -> tuple[Finding, ...]: ...
-    def check_writable(self) -> None: ...
-    def free_bytes(self) -> int: ...
-    def make_aside(self) -> Path: ...
-    def remove(self, path: Path) -> None: ...
-    def stage_folder(self, transaction: str) -> Path: ...
-    def prepare(self, displacement: Displaced) -> None: ...
-    def tidy(self) -> None: ...
+    def environment(self) -> Environment:
+        """The target environment now."""
+
+    def packs(self) -> tuple[Pack,]:
+        """The enabled packs."""
+
+    def core(self) -> Gathered:
+        """Core's own requirement lines."""
+
+    def gather(self, name: str, tree: Path) -> Gathered:
+        """What a pack's files declare."""
+
+    def pack_digest(self, tree: Path) -> str:
+        """sha256 over a pack's content."""
+
+    def script_findings(self, name: str, tree: Path) -> tuple[Finding,]:
+        """What a pack wants to run at install."""
+
+    def check_writable(self) -> None:
+        """Raise SafeInstallError `folder-not-writable` before anything is begun that would fail later."""
+
+    def free_bytes(self) -> int:
+        """Bytes free on the environment's volume."""
+
+    def make_aside(self) -> Path:
+        """A new folder for fetched packs, from which they can be renamed into place."""
+
+    def remove(self, path: Path) -> None:
+        """Nothing at `path` any more. For places of our own only."""
+
+    def stage_folder(self, transaction: str) -> Path:
+        """Where that transaction's stage lies."""
+
+    def prepare(self, displacement: Displaced) -> None:
+        """Make the payload folders, durable."""
+
+    def tidy(self) -> None:
+        """Remove our own folders that are empty."""
 
     def fetch(
         self, text: str, aside: Path, cancel: threading.Event | None, on_line: Callable[[str], None]
-    ) -> Fetched: ...
+    ) -> Fetched:
+        """A clean copy of a source in `aside`, or its live folder."""
 
     def open_solver(
         self,
@@ -162,7 +191,8 @@ class Site(Protocol):
         *,
         allow_builds: bool,
         repair: bool,
-    ) -> tuple[Solver, Artefacts]: ...
+    ) -> tuple[Solver, Artefacts]:
+        """The solver, knowing what is pinned as installed and what is `absent`, and what knows its files."""
 
     def fill_stage(
         self,
@@ -173,7 +203,8 @@ class Site(Protocol):
         allow_builds: bool,
         offline: bool = False,
         cancel: threading.Event | None = None,
-    ) -> Arrival: ...
+    ) -> Arrival:
+        """The stage, filled and checked against every RECORD."""
 
     def lock_pins(
         self,
@@ -182,7 +213,8 @@ class Site(Protocol):
         *,
         offline: bool,
         cancel: threading.Event | None = None,
-    ) -> str: ...
+    ) -> str:
+        """PEP 751 text for exactly these {name: version}, with one of the given hashes where there are any."""
 
     def try_out(
         self,
@@ -193,9 +225,11 @@ class Site(Protocol):
         *,
         cancel: threading.Event | None = None,
         on_line: Callable[[str], None] | None = None,
-    ) -> TrialReport: ...
+    ) -> TrialReport:
+        """The trial of what arrives, with what leaves masked."""
 
-    def holdings(self, environment: Environment) -> tuple[tuple[Holding, ...], tuple[Finding, ...]]: ...
+    def holdings(self, environment: Environment) -> tuple[tuple[Holding, ...], tuple[Finding, ...]]:
+        """Every distribution with its files, and what is wrong with their RECORDs."""
 
     def swap(
         self,
@@ -203,24 +237,46 @@ class Site(Protocol):
         leaving: Collection[str],
         arrivals: Sequence[Arrival],
         displaced: Collection[str] = (),
-    ) -> Swap: ...
+    ) -> Swap:
+        """The moves by which `leaving` (metadata paths) goes and the arrivals come."""
 
-    def displace(self, swap: Swap, holdings: Sequence[Holding], transaction: str) -> Displaced: ...
-    def displace_pack(self, pack: Pack, transaction: str) -> Displaced: ...
-    def verify(
-        self, environment: Environment, names: Collection[str] | None = None
-    ) -> tuple[Finding, ...]: ...
-    def take_snapshot(self, environment: Environment, reason: str, *, label: str = "") -> Snapshot: ...
-    def remember_artefacts(self, packages: Sequence[LockedPackage]) -> None: ...
-    def snapshot_packs(self) -> tuple[SnapshotPack, ...]: ...
-    def find_distribution(self, wanted: SnapshotDistribution, since: str) -> Kept | None: ...
-    def find_pack(self, wanted: SnapshotPack, since: str) -> Kept | None: ...
-    def find_file(self, wanted: UnownedFile, since: str) -> Kept | None: ...
-    def payload_arrival(self, payload: Kept, names: Collection[str]) -> Arrival: ...
-    def collect(self) -> None: ...
+    def displace(self, swap: Swap, holdings: Sequence[Holding], transaction: str) -> Displaced:
+        """The payloads the swap fills, and its outgoing moves."""
+
+    def displace_pack(self, pack: Pack, transaction: str) -> Displaced:
+        """The payload for a pack that goes away."""
+
+    def verify(self, environment: Environment, names: Collection[str] | None = None) -> tuple[Finding, ...]:
+        """What is wrong with the files of those distributions (all by default)."""
+
+    def take_snapshot(self, environment: Environment, reason: str, *, label: str = "") -> Snapshot:
+        """The state now, not stored yet."""
+
+    def remember_artefacts(self, packages: Sequence[LockedPackage]) -> None:
+        """Keep what the lock knows of installed files."""
+
+    def snapshot_packs(self) -> tuple[SnapshotPack, ...]:
+        """Every pack with the digest of its content."""
+
+    def find_distribution(self, wanted: SnapshotDistribution, since: str) -> Kept | None:
+        """The payload that brings a distribution back byte for byte, checked; else None."""
+
+    def find_pack(self, wanted: SnapshotPack, since: str) -> Kept | None:
+        """The payload that brings a pack back byte for byte; else None."""
+
+    def find_file(self, wanted: UnownedFile, since: str) -> Kept | None:
+        """The payload that brings a file back that nobody owns; else None."""
+
+    def payload_arrival(self, payload: Kept, names: Collection[str]) -> Arrival:
+        """Distributions of a payload as something to bring in."""
+
+    def collect(self) -> None:
+        """Remove the payloads that no snapshot names."""
+
     def run_install_script(
         self, pack: Path, cancel: threading.Event | None, on_line: Callable[[str], None]
-    ) -> int: ...
+    ) -> int:
+        """Run a pack's install.py in a child; its exit code. It writes to the live environment."""
 
     @property
     def snapshots(self) -> Snapshots: ...
@@ -229,10 +285,17 @@ class Site(Protocol):
 class Snapshots(Protocol):
     """The stored snapshots."""
 
-    def save(self, snapshot: Snapshot) -> Snapshot: ...
-    def get(self, name: str) -> Snapshot: ...
-    def path(self, snapshot_id: str) -> Path: ...
-    def prune(self, keep: int = 50, *, spare: Iterable[str] = ()) -> tuple[str, ...]: ...
+    def save(self, snapshot: Snapshot) -> Snapshot:
+        """Keep a snapshot, durable. SafeInstallError `snapshot-refused` for an empty one."""
+
+    def get(self, name: str) -> Snapshot:
+        """The snapshot of that id, unique prefix or label."""
+
+    def path(self, snapshot_id: str) -> Path:
+        """Where the snapshot of that id is stored."""
+
+    def prune(self, keep: int = 50, *, spare: Iterable[str] = ()) -> tuple[str, ...]:
+        """Remove the oldest plain ones; the ids that went."""
 
 
 class Silence:

@@ -1,4 +1,4 @@
-"""The main job, shown on a throw-away ComfyUI folder and a throw-away environment, with the real package index.
+"""The main job on a throw-away ComfyUI folder and environment, with the real package index.
 
 Every command printed here can be typed by hand. `--keep` leaves the folder for a look around.
 """
@@ -26,7 +26,7 @@ PACKS = {
     },
     "comfyui-new-kid": {
         "__init__.py": "import cv2\nimport humanize\nimport rich\n\nNODE_CLASS_MAPPINGS = {}\n",
-        "requirements.txt": "rich>=14         # clashes with the other pack\nopencv-contrib-python\nhumanize\nasyncio\n",
+        "requirements.txt": "rich>=14  # clashes with the other pack\nopencv-contrib-python\nhumanize\nasyncio\n",
     },
 }
 
@@ -115,11 +115,11 @@ def tree_digest(comfy: Path) -> str:
     digest = hashlib.sha256()
     for root in (comfy / ".venv", comfy / "custom_nodes"):
         for path in sorted(root.rglob("*")):
-            if ".safe-install" in path.parts:  # our own place beside site-packages, where displaced files are kept
+            if ".safe-install" in path.parts:  # beside site-packages: where displaced files are kept
                 continue
             digest.update(f"{path.relative_to(root)} {path.lstat().st_mode}\n".encode())
             if path.is_symlink():
-                digest.update(os.readlink(path).encode())
+                digest.update(str(path.readlink()).encode())
             elif path.is_file():
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 _LAYERED = ("overlay", "fuse.fuse-overlayfs", "aufs")
-"""File systems made of layers, as in container images: a folder of a lower layer cannot be renamed (EXDEV)."""
+"""File systems made of layers, as in container images: no folder of a lower layer can be renamed (EXDEV)."""
 
 _MOUNTS = Path("/proc/self/mountinfo")
 
@@ -14,8 +14,8 @@ _MOUNTS = Path("/proc/self/mountinfo")
 def renames_folders(path: Path) -> bool:
     """Whether a folder below `path` can be renamed; single files always can.
 
-    False on layered file systems (Linux's overlayfs without `redirect_dir`, overlayfs.rst): ComfyUI is often part of a
-    container image, and then site-packages lies in a lower layer. True wherever nothing is known.
+    False on layered file systems (Linux's overlayfs without `redirect_dir`, overlayfs.rst): ComfyUI is often
+    part of a container image, and then site-packages lies in a lower layer. True wherever nothing is known.
     """
     place = os.path.realpath(path)
     best, kind = "", ""

@@ -75,7 +75,7 @@ def sync_tree(path: Path) -> None:
 
 
 def sync_volume() -> None:
-    """Everything written so far, on the disk when this returns, where the platform can; on Windows nothing happens.
+    """Everything written so far, on the disk when this returns; on Windows nothing happens.
 
     For a stage of tens of thousands of files this one call is far cheaper than syncing each of them.
     """

@@ -88,7 +88,7 @@ def describe(step: Step) -> str:
 
 
 def file_by_file(move: Move) -> tuple[Step, ...]:
-    """The same move of a folder in steps that rename single files only, for file systems that rename no folders.
+    """The same move of a folder in steps that rename single files, for file systems that rename no folders.
 
     A file or a link is moved as it is. Reads the folder; OSError where it cannot be listed.
     """
