@@ -136,6 +136,10 @@ class Site(Protocol):
         """Folders below which a transaction may change anything."""
 
     @property
+    def renames_folders(self) -> bool:
+        """Whether folders can be renamed here; single files always can."""
+
+    @property
     def new_packs_folder(self) -> Path:
         """Where new packs go."""
 
@@ -279,7 +283,8 @@ class Site(Protocol):
         """Run a pack's install.py in a child; its exit code. It writes to the live environment."""
 
     @property
-    def snapshots(self) -> Snapshots: ...
+    def snapshots(self) -> Snapshots:
+        """The stored snapshots."""
 
 
 class Snapshots(Protocol):

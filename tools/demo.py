@@ -26,7 +26,7 @@ PACKS = {
     },
     "comfyui-new-kid": {
         "__init__.py": "import cv2\nimport humanize\nimport rich\n\nNODE_CLASS_MAPPINGS = {}\n",
-        "requirements.txt": "rich>=14  # clashes with the other pack\nopencv-contrib-python\nhumanize\nasyncio\n",
+        "requirements.txt": "rich>=14  # against the other\nopencv-contrib-python\nhumanize\nasyncio\n",
     },
 }
 

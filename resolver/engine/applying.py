@@ -164,7 +164,7 @@ class Applier:
         swap = self._swap(holdings, leaving, arrivals)
         displacements: list[Displaced] = [site.displace(swap, holdings, transaction.id)]
         displacements += [site.displace_pack(pack, transaction.id) for pack in movement.packs_out]
-        steps = steps_of(swap, displacements, movement)
+        steps = steps_of(swap, displacements, movement, whole_folders=site.renames_folders)
         payloads = [payload.folder for displacement in displacements for payload in displacement.payloads]
         kept = site.snapshots.path(snapshot.id)
         transaction.set_steps(steps, remove_on_commit=mine, remove_on_rollback=(*mine, *payloads, kept))

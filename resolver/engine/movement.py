@@ -10,7 +10,7 @@ from pathlib import Path
 from ..core.swap_types import Swap
 from ..core.types import Pack
 from ..ports import Displaced
-from ..transaction.steps import MakeDir, Move, RemoveDir, Step
+from ..transaction.steps import MakeDir, Move, RemoveDir, Step, file_by_file
 
 Way = tuple[Path, Path]
 """(where it is now, its live place)."""
@@ -33,15 +33,24 @@ class Movement:
     """Names whose files are verified afterwards."""
 
 
-def steps_of(swap: Swap, displacements: Sequence[Displaced], movement: Movement) -> tuple[Step, ...]:
-    """The steps of a movement, in the order in which undoing them backwards is exact. Looks at folders."""
+def steps_of(
+    swap: Swap, displacements: Sequence[Displaced], movement: Movement, *, whole_folders: bool = True
+) -> tuple[Step, ...]:
+    """The steps of a movement, in the order in which undoing them backwards is exact. Looks at folders.
+
+    `whole_folders=False`: no folder is renamed, for file systems that cannot.
+    """
     steps: list[Step] = [Move(source, target) for each in displacements for source, target in each.moves]
     steps += [RemoveDir(Path(folder.path), folder.mode) for folder in swap.removed]
     steps += [MakeDir(Path(folder.path), folder.mode) for folder in swap.made]
     steps += [Move(Path(each.stage_path), Path(each.live_path)) for each in swap.incoming]
     steps += _missing_folders(swap, movement.ways_back)
     steps += [Move(source, target) for source, target in (*movement.ways_back, *movement.packs_in)]
-    return tuple(steps)
+    if whole_folders:
+        return tuple(steps)
+    return tuple(
+        each for step in steps for each in (file_by_file(step) if isinstance(step, Move) else (step,))
+    )
 
 
 def _missing_folders(swap: Swap, ways: Sequence[Way]) -> list[Step]:

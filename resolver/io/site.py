@@ -32,6 +32,7 @@ from .staging import cache_damaged, read_stage
 from .stubs import stand_ins, write_stubs
 from .trying import Exchange, try_exchange
 from .uv import Uv
+from .volumes import renames_folders
 from .workspace import Workspace, check_writable, make_state_folder
 
 
@@ -65,6 +66,11 @@ class LiveSite(Keeping):
         if not tree.is_dir():
             return Gathered(pack=name)
         return gather(name, pack_reader(tree), root_names(tree))
+
+    @property
+    def renames_folders(self) -> bool:
+        """Whether folders can be renamed here; single files always can."""
+        return all(renames_folders(place) for place in (self.area.parent, *self.workspace.custom_nodes))
 
     @property
     def new_packs_folder(self) -> Path:
@@ -159,7 +165,7 @@ class LiveSite(Keeping):
         allow_builds: bool,
         repair: bool,
     ) -> tuple[Uv, ArtefactFinder]:
-        """uv with stubs for what is pinned, and placeholders for what is `absent`; and what knows its files."""
+        """uv, knowing what is pinned as installed and what is `absent`, and what knows its files."""
         cache = self.state / "cache"
         families = [[member.name for member in rule.members] for rule in self.rules.of_kind("one-of")]
         stubs = [
@@ -282,6 +288,7 @@ class LiveSite(Keeping):
             live=live,
             holdings=holdings,
             leaving=leaving,
+            whole_folders=self.renames_folders,
             arrivals=arrivals,
             displaced=displaced,
         )
