@@ -218,7 +218,7 @@ class Site(Protocol):
         offline: bool,
         cancel: threading.Event | None = None,
     ) -> str:
-        """PEP 751 text for exactly these {name: version}, with one of the given hashes where there are any."""
+        """PEP 751 text for exactly these {name: version}, with one of the given hashes where given."""
 
     def try_out(
         self,
