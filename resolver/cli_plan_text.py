@@ -194,7 +194,7 @@ def _step(before: str, after: str) -> str:
 
 
 def _counts(changes: Sequence[Change]) -> str:
-    words = [_WORDS.get(change.action, change.action) for change in changes]
+    words = [_WORDS.get(change.action, plain(change.action)) for change in changes]
     return ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
 
 
