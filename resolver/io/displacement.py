@@ -99,11 +99,16 @@ def prepare(displacement: Displacement) -> None:
     made is removed again.
     """
     made: list[Path] = []
+    folders: dict[Path, None] = {}
     try:
         for payload in displacement.payloads:
             payload.folder.mkdir(parents=True)  # One that is there already holds somebody's files.
             made.append(payload.folder)
-            _prepare(payload)
+            folders.update(dict.fromkeys(_fill(payload)))
+            write_note(payload)
+        # Last, and each once: after the first sync there is little left for the others.
+        for folder in sorted(folders, key=lambda each: -len(each.parts)):
+            fs.fsync_dir(folder)
     except OSError as error:
         for folder in made:
             fs.remove_tree(folder)
@@ -114,9 +119,10 @@ def prepare(displacement: Displacement) -> None:
         ) from error
 
 
-def _prepare(payload: Payload) -> None:
+def _fill(payload: Payload) -> list[Path]:
+    """Make the folders and copies of one payload; the folders whose names are to be synced."""
     payload.tree.mkdir()
-    made = [payload.tree]
+    made = [payload.tree, payload.folder, *list(payload.folder.parents)[:3]]
     for entry in payload.note.entries:
         made += _make_parents(payload, entry)
         if entry.copied:
@@ -124,9 +130,7 @@ def _prepare(payload: Payload) -> None:
             shutil.copy2(entry.live_path, target, follow_symlinks=False)
             if entry.kind == "file":
                 fs.fsync_file(target)
-    write_note(payload)
-    for folder in (*reversed(made), payload.folder, payload.folder.parent, payload.folder.parent.parent):
-        fs.fsync_dir(folder)
+    return made
 
 
 def _make_parents(payload: Payload, entry: PayloadEntry) -> list[Path]:

@@ -155,31 +155,42 @@ def digest_pack(path: Path) -> str:
 
     The same pack gives the same digest on every machine. `.git` and `__pycache__` do not count (the
     commit is noted apart, and git changes its own files when it is only asked). Files over 8 MiB, model
-    weights mostly, count by their size. OSError where something cannot be read.
+    weights mostly, count by their size, as do files we may not read. FileNotFoundError without a pack.
     """
     digest = hashlib.sha256()
-    for name, kind, content in sorted(_pack_entries(path)):
-        digest.update(f"{kind} {len(name.encode())} {name} {content}\n".encode())
+    entries = _folder_entries(str(path)) if path.is_dir() else [("", "file", _content(str(path)))]
+    for name, kind, content in sorted(entries):
+        digest.update(f"{kind} {len(name)} {name} {content}\n".encode("utf-8", errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _pack_entries(path: Path) -> Iterator[tuple[str, str, str]]:
-    if not path.is_dir():
-        yield ("", "file", _sha256(str(path)))
-        return
-    waiting = [(str(path), "")]
+def _folder_entries(root: str) -> Iterator[tuple[str, str, str]]:
+    """(relative name, kind, content) of everything that counts."""
+    waiting = [(root, "")]
     while waiting:
         folder, prefix = waiting.pop()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name in (".git", "__pycache__"):
-                    continue
-                name = prefix + entry.name
-                if entry.is_symlink():
-                    yield (name, "link", os.readlink(entry.path))
-                elif _is_folder(entry):
-                    yield (name, "folder", "")
-                    waiting.append((entry.path, f"{name}/"))
-                elif entry.is_file(follow_symlinks=False):
-                    size = entry.stat(follow_symlinks=False).st_size
-                    yield (name, "file", _sha256(entry.path) if size < LARGE_FILE else f"size {size}")
+        try:
+            entries = list(os.scandir(folder))
+        except PermissionError:
+            entries = []
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.name in (".git", "__pycache__"):
+                continue
+            if entry.is_symlink():
+                yield (name, "link", os.readlink(entry.path))
+            elif _is_folder(entry):
+                yield (name, "folder", "")
+                waiting.append((entry.path, f"{name}/"))
+            elif entry.is_file(follow_symlinks=False):
+                yield (name, "file", _content(entry.path))
+
+
+def _content(path: str) -> str:
+    size = os.stat(path).st_size
+    if size >= LARGE_FILE:
+        return f"size {size}"
+    try:
+        return _sha256(path)
+    except PermissionError:
+        return f"size {size}"

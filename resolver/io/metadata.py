@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
@@ -16,8 +17,13 @@ from packaging.version import InvalidVersion, Version
 
 from ..errors import redact
 
-_FIRST_BYTES = 32 * 1024
+_FIRST_BYTES = 8 * 1024
 _MOST_HEADER_BYTES = 4 * 1024 * 1024
+
+_FIELD = re.compile(
+    r"^(Name|Version|Requires-Dist|Provides-Extra):(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
+)
+"""The fields we need, each with the lines that continue it (they begin with a blank, RFC 822)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,28 +47,18 @@ class Origin:
 
 def parse_headers(raw: bytes) -> Headers:
     """The headers of a metadata file; what comes after the first empty line is ignored. Never raises."""
-    name = version = ""
-    requires: list[str] = []
-    extras: list[str] = []
-    logical: list[str] = []
-    head = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-    for line in head.decode("utf-8", errors="replace").split("\n"):
-        if line[:1] in (" ", "\t") and logical:
-            logical[-1] += " " + line.strip()
-        else:
-            logical.append(line)
-    for line in logical:
-        key, _, value = line.partition(":")
-        match key.lower():
-            case "requires-dist":
-                requires.append(value.strip())
-            case "provides-extra":
-                extras.append(value.strip())
-            case "name":
-                name = name or value.strip()
-            case "version":
-                version = version or value.strip()
-    return Headers(name=name, version=version, requires=tuple(requires), provides_extras=tuple(extras))
+    unified = raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw
+    head = unified.partition(b"\n\n")[0].decode("utf-8", errors="replace")
+    found: dict[str, list[str]] = {"name": [], "version": [], "requires-dist": [], "provides-extra": []}
+    for key, value in _FIELD.findall(head):
+        whole = " ".join(map(str.strip, value.split("\n"))) if "\n" in value else value
+        found[key.lower()].append(whole.strip())
+    return Headers(
+        name=next(iter(found["name"]), ""),
+        version=next(iter(found["version"]), ""),
+        requires=tuple(found["requires-dist"]),
+        provides_extras=tuple(found["provides-extra"]),
+    )
 
 
 def read_headers(path: str) -> Headers:

@@ -166,6 +166,20 @@ def test_large_files_count_by_their_size(tmp_path: Path) -> None:
     assert digest_pack(pack) != before
 
 
+def test_names_that_are_no_text_count_too(tmp_path: Path) -> None:
+    """A file name on Linux is bytes; a pack that has an odd one can still be kept."""
+    pack = make_pack(tmp_path / "pack")
+    before = digest_pack(pack)
+    Path(os.fsdecode(os.fsencode(pack) + b"/\xff.txt")).write_text("")
+    assert digest_pack(pack) != before
+
+
+def test_a_missing_pack_is_an_error(tmp_path: Path) -> None:
+    """It has no digest."""
+    with pytest.raises(FileNotFoundError):
+        digest_pack(tmp_path / "gone")
+
+
 def test_a_pack_may_be_one_file(tmp_path: Path) -> None:
     """Then its content is the digest's."""
     lone = tmp_path / "lone.py"
