@@ -25,4 +25,4 @@ if __name__ == "__main__":
     if not __package__:
         _register_folder(Path(__file__).resolve().parent)
     cli = importlib.import_module(".resolver.cli", __package__ or _PACKAGE)
-    sys.exit(cli.main(sys.argv[1:]))
+    sys.exit(cli.main())

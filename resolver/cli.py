@@ -20,7 +20,7 @@ _ANYWAY = ("recover", "history")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code. Blocks. Raises nothing."""
+    """Run one command, without `argv` that of the process itself; the exit code. Blocks, raises nothing."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     console = Console(as_json="--json" in arguments, verbose="--verbose" in arguments)
     try:
@@ -35,17 +35,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.say([f"safe-install {version()}"])
         console.document({"ok": True, "version": version()})
         return 0
-    return _guarded(console, args)
+    return _guarded(console, args, is_program=argv is None)
 
 
-def _guarded(console: Console, args: argparse.Namespace) -> int:
+def _guarded(console: Console, args: argparse.Namespace, *, is_program: bool) -> int:
     """The exit code of the command; every way it can fail ends as an error that is shown."""
     cancel = threading.Event()
 
     def patience() -> None:
         console.note("Stopping already: everything is being put back.")
 
-    with interruptible(cancel, patience) as calm_down:
+    with interruptible(cancel, patience, until_the_end=is_program) as calm_down:
         try:
             # Whatever some library prints is no part of the result.
             with redirect_stdout(console.err):

@@ -17,12 +17,15 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextmanager
-def interruptible(cancel: threading.Event, notice: CalmDown) -> Iterator[CalmDown]:
+def interruptible(
+    cancel: threading.Event, notice: CalmDown, *, until_the_end: bool = False
+) -> Iterator[CalmDown]:
     """The first SIGINT or SIGTERM sets `cancel` and raises Interrupted; later ones only call `notice`.
 
     They must not raise: the first one has begun to put things back, and a second would break that off.
     Whoever cannot wait has SIGKILL, after which recovery does the same. Outside the main thread, where
-    no signal arrives, this does nothing.
+    no signal arrives, this does nothing. With `until_the_end` signals are ignored afterwards: while the
+    interpreter shuts down, one must not turn the exit code into another.
     """
     calm = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -48,5 +51,7 @@ def interruptible(cancel: threading.Event, notice: CalmDown) -> Iterator[CalmDow
     try:
         yield calm.set
     finally:
+        calm.set()
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            # Ignored by the system itself: Python takes its own handlers away before it is quite gone.
+            signal.signal(number, signal.SIG_IGN if until_the_end else handler)

@@ -66,3 +66,16 @@ def test_outside_the_main_thread_it_does_nothing() -> None:
     thread.start()
     thread.join()
     assert went_well
+
+
+def test_a_program_is_deaf_from_its_result_on() -> None:
+    """While the interpreter shuts down, a signal neither raises nor ends the process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with interruptible(threading.Event(), lambda: None, until_the_end=True):
+            pass
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
