@@ -206,8 +206,12 @@ class LiveSite(Keeping):
         stage = read_stage(prefix, self.python, expected)
         if stage.flaws and not offline:
             again = folder / "again"
+            names = {flaw.distribution: expected[flaw.distribution] for flaw in stage.flaws}
+            pylock.write_text(
+                uv.lock(_pins(names), allow_builds=allow_builds, cancel=cancel), encoding="utf-8"
+            )
             uv.stage(pylock, again, allow_builds=allow_builds, past_cache=True, cancel=cancel)
-            fresh = set(read_stage(again, self.python, expected).flaws)
+            fresh = set(read_stage(again, self.python, names).flaws)
             if damaged := [flaw for flaw in stage.flaws if flaw not in fresh]:
                 raise cache_damaged(damaged[0])
         elif stage.flaws:
@@ -231,8 +235,7 @@ class LiveSite(Keeping):
         With `hashes`, SafeInstallError `hash-mismatch` where the index offers none of the files of then.
         """
         uv = Uv(self.python, cache=self.state / "cache")
-        texts = [f"{name}=={version}" for name, version in sorted(pins.items())]
-        text = uv.lock(texts, allow_builds=False, offline=offline, cancel=cancel)
+        text = uv.lock(_pins(pins), allow_builds=False, offline=offline, cancel=cancel)
         for name, wanted in hashes.items():
             if wanted and not any(each.partition(":")[2] in text for each in wanted):
                 raise SafeInstallError(
@@ -296,3 +299,7 @@ class LiveSite(Keeping):
     def prepare(self, displacement: Displacement) -> None:
         """Make the payload folders, durable."""
         prepare(displacement)
+
+
+def _pins(versions: Mapping[str, str]) -> list[str]:
+    return [f"{name}=={version}" for name, version in sorted(versions.items())]

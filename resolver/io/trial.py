@@ -209,15 +209,9 @@ def _was_broken_below(
         if module in tops or module in ("importlib", "__main__"):
             continue
         below = _alone(setting.without_change(), module, clock, seconds)
-        if below is not None and _same_end(below, result):
+        if below is not None and below.fault is result.fault and below.root == result.root:
             return True
     return False
-
-
-def _same_end(one: ImportResult, other: ImportResult) -> bool:
-    """Whether two imports failed alike: the same exception with the same message."""
-    first, second = (each.detail.partition("\n")[0] for each in (one, other))
-    return (one.fault, one.error, first) == (other.fault, other.error, second)
 
 
 def _before(past: ImportResult) -> Before:

@@ -163,15 +163,14 @@ def _find_below(fullname: str, path: list[str]) -> ModuleSpec | None:
 
 def describe(error: BaseException) -> dict[str, Any]:
     """An exception as a JSON object."""
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - somebody else's __str__
-        message = ""
+    message = _text_of(error)
     try:
         lines = traceback.format_exception(type(error), error, error.__traceback__)
     except Exception:  # noqa: BLE001
         lines = []
+    root = _root_of(error)
     return {
+        "root": f"{type(root).__name__}: {_text_of(root)[:_LONGEST_TEXT]}",
         "error": type(error).__name__,
         "message": message[:_LONGEST_TEXT],
         "trace": "".join(lines)[-_LONGEST_TEXT:],
@@ -180,15 +179,37 @@ def describe(error: BaseException) -> dict[str, Any]:
     }
 
 
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - somebody else's __str__
+        return ""
+
+
+def _chain_of(error: BaseException) -> list[BaseException]:
+    """The exception and those it came from, the first cause last."""
+    chain: list[BaseException] = []
+    step: BaseException | None = error
+    while step is not None and step not in chain:
+        chain.append(step)
+        step = step.__cause__ or step.__context__
+    return chain
+
+
+def _root_of(error: BaseException) -> BaseException:
+    return _chain_of(error)[-1]
+
+
 def _modules_on_the_way(error: BaseException) -> list[str]:
-    """The top-level modules whose code the exception came through, innermost first."""
+    """The top-level modules whose code the exception and its causes came through, innermost first."""
     found: list[str] = []
-    step = error.__traceback__
-    while step is not None:
-        name = str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
-        if name and name not in found:
-            found.insert(0, name)
-        step = step.tb_next
+    for each in _chain_of(error):
+        step = each.__traceback__
+        while step is not None:
+            name = str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+            if name and name not in found:
+                found.insert(0, name)
+            step = step.tb_next
     return found
 
 

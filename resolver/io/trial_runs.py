@@ -56,6 +56,8 @@ class ImportResult:
     detail: str = ""
     missing: str = ""
     """The module a ModuleNotFoundError names."""
+    root: str = ""
+    """Class and message of the first cause."""
     through: tuple[str, ...] = ()
     """The top-level modules whose code the exception came through, innermost first."""
 
@@ -149,6 +151,7 @@ def _result(answer: Mapping[str, Any]) -> ImportResult:
         error=answer["error"],
         detail=redact(detail),
         missing=answer["missing"],
+        root=answer["root"],
         through=tuple(answer["through"]),
     )
 
