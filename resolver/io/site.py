@@ -24,6 +24,7 @@ from .install_script import run_install_script
 from .installed_stubs import installed_stubs
 from .keeping import Keeping
 from .listing import digest_pack, survey
+from .mounts import renames_folders
 from .pack_files import pack_reader, root_names
 from .pack_tree import script_findings
 from .packs import list_packs
@@ -32,7 +33,6 @@ from .staging import cache_damaged, read_stage
 from .stubs import stand_ins, write_stubs
 from .trying import Exchange, try_exchange
 from .uv import Uv
-from .volumes import renames_folders
 from .workspace import Workspace, check_writable, make_state_folder
 
 
