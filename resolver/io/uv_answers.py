@@ -56,7 +56,8 @@ _PROBLEMS: tuple[tuple[SolveProblem, str], ...] = (
     (
         SolveProblem.NETWORK,
         r"error sending request|dns error|failed to lookup|connection refused|connect error|timed out|network is unreachable"
-        r"|network was disabled|network connectivity is disabled|tls handshake|failed to fetch.{0,400}(50\d|429)|could not connect|invalid peer certificate",
+        r"|network was disabled|network connectivity is disabled|tls handshake|failed to fetch.{0,400}(50\d|429)|could not connect|invalid peer certificate"
+        r"|request failed after \d+ retr|error decoding response body|unsupported .content-type.|hash mismatch for package metadata",
     ),
     (
         SolveProblem.BUILD_FAILED,
