@@ -15,11 +15,17 @@ BLOCKING = (
     "line-needs-build",
     "line-build-failed",
     "line-invalid",
+    "invalid-requirement",
+    "invalid-url",
+    "merge-conflict-marker",
     "url-needs-consent",
     "python-not-supported",
     "hash-not-offered",
 )
-"""Findings on a pack being installed for which the install is refused: part of what it needs would be missing."""
+"""Findings on a pack being installed that stop the install: part of what it needs would be missing."""
+
+BY_POLICY = ("line-needs-build", "url-needs-consent", "no-record", "duplicate-metadata")
+"""Those of them, and of the reasons against a change, that a consent or a rule decides: refused, not failed."""
 
 
 def line_outcomes(

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..core.outcome import BY_POLICY
 from ..core.swap_types import Swap
 from ..core.trials import TrialReport
 from ..core.types import Finding
 from ..errors import Hint, RefusedError, SafeInstallError
 
 
-def refused(refusals: Sequence[Finding]) -> RefusedError:
-    """The error for a plan that must not be applied, with all its reasons."""
+def refused(refusals: Sequence[Finding]) -> SafeInstallError:
+    """The error for a plan that must not be applied, with all its reasons.
+
+    A RefusedError where consent or policy stands in the way; where a need cannot be met at all, a failure.
+    """
     hints = tuple(dict.fromkeys(hint for finding in refusals for hint in finding.hints))
-    return RefusedError(
+    by_policy = all(finding.code in BY_POLICY for finding in refusals)
+    return (RefusedError if by_policy else SafeInstallError)(
         refusals[0].code,
         " ".join(finding.message for finding in refusals[:3]) + " Nothing was changed.",
         context={"refusals": len(refusals)},
