@@ -198,15 +198,15 @@ def test_the_lock_is_written_and_printed(bench: Workbench, run: Runner) -> None:
     assert 'name = "alpha"' in written.read_text(encoding="utf-8")
 
 
-def test_a_pack_that_cannot_be_solved_is_planned_and_refused(
+def test_a_pack_that_cannot_be_solved_is_planned_and_fails(
     bench: Workbench, run: Runner, tmp_path: Path
 ) -> None:
-    """A plan with refusals is a plan (0); installing it is refused (3) and changes nothing."""
+    """A plan with refusals is a plan (0); installing it fails (1) and changes nothing."""
     pack = make_pack(tmp_path / "wishful", "no-such-package-anywhere\n")
     document = run.document("plan", pack)
     assert not document["ok"]
     before = bench.tree()
-    error = run.document("install", pack, "--yes", code=3)["error"]
+    error = run.document("install", pack, "--yes", code=1)["error"]
     assert error["code"] == document["refusals"][0]["code"]
     assert error["hints"]
     assert bench.tree() == before
