@@ -146,7 +146,7 @@ class Site(Protocol):
     def environment(self) -> Environment:
         """The target environment now."""
 
-    def packs(self) -> tuple[Pack,]:
+    def packs(self) -> tuple[Pack, ...]:
         """The enabled packs."""
 
     def core(self) -> Gathered:
@@ -158,7 +158,7 @@ class Site(Protocol):
     def pack_digest(self, tree: Path) -> str:
         """sha256 over a pack's content."""
 
-    def script_findings(self, name: str, tree: Path) -> tuple[Finding,]:
+    def script_findings(self, name: str, tree: Path) -> tuple[Finding, ...]:
         """What a pack wants to run at install."""
 
     def check_writable(self) -> None:
@@ -250,8 +250,14 @@ class Site(Protocol):
     def displace_pack(self, pack: Pack, transaction: str) -> Displaced:
         """The payload for a pack that goes away."""
 
-    def verify(self, environment: Environment, names: Collection[str] | None = None) -> tuple[Finding, ...]:
-        """What is wrong with the files of those distributions (all by default)."""
+    def verify(
+        self,
+        environment: Environment,
+        names: Collection[str] | None = None,
+        *,
+        accepted: Collection[str] = (),
+    ) -> tuple[Finding, ...]:
+        """What is wrong with the files of those distributions (all by default), less the accepted paths."""
 
     def take_snapshot(self, environment: Environment, reason: str, *, label: str = "") -> Snapshot:
         """The state now, not stored yet."""
@@ -262,7 +268,7 @@ class Site(Protocol):
     def snapshot_packs(self) -> tuple[SnapshotPack, ...]:
         """Every pack with the digest of its content."""
 
-    def find_distribution(self, wanted: SnapshotDistribution, since: str) -> Kept | None:
+    def find_distribution(self, wanted: SnapshotDistribution, since: str, taken_for: str = "") -> Kept | None:
         """The payload that brings a distribution back byte for byte, checked; else None."""
 
     def find_pack(self, wanted: SnapshotPack, since: str) -> Kept | None:

@@ -65,6 +65,8 @@ class Snapshot:
     """UTC, as `2026-01-31T12:00:00.000Z`."""
     reason: str
     """Why it was taken, such as `before install`, `drift` or `by hand`."""
+    transaction: str = ""
+    """Id of the transaction it was taken for, right before anything moved; empty for any other."""
     label: str = ""
     """The user's own name for it; a labelled snapshot is kept for ever."""
     pinned: bool = False

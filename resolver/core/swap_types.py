@@ -20,6 +20,8 @@ class Arrival:
     """What is to come in; file and metadata paths are those of the live environment."""
     everything: bool = False
     """Take also what no RECORD names, as for a payload: bytecode and whatever went aside with it."""
+    flawed: frozenset[str] = frozenset()
+    """Live paths of files that are not what their RECORD says, and were not before: they come back so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,17 +18,17 @@ def distributions_back(site: Site, environment: Environment, snapshot: Snapshot)
     listed = Counter(dist.name for dist in environment.distributions)
     doubled = {name for name, count in listed.items() if count > 1}
     items = [
-        _distribution_back(site, wanted, environment, snapshot.created, doubled=wanted.name in doubled)
+        _distribution_back(site, wanted, environment, snapshot, doubled=wanted.name in doubled)
         for wanted in snapshot.distributions
     ]
     return items + [_removal(dist) for dist in environment.distributions if dist.name not in then]
 
 
 def _distribution_back(
-    site: Site, wanted: SnapshotDistribution, environment: Environment, since: str, *, doubled: bool
+    site: Site, wanted: SnapshotDistribution, environment: Environment, snapshot: Snapshot, *, doubled: bool
 ) -> Restoration:
     now = environment.get(wanted.name)
-    how, reason, payload = _way_back(site, wanted, now, since, doubled=doubled)
+    how, reason, payload = _way_back(site, wanted, now, snapshot, doubled=doubled)
     return Restoration(
         kind="distribution",
         name=wanted.name,
@@ -41,7 +41,7 @@ def _distribution_back(
 
 
 def _way_back(
-    site: Site, wanted: SnapshotDistribution, now: Distribution | None, since: str, *, doubled: bool
+    site: Site, wanted: SnapshotDistribution, now: Distribution | None, snapshot: Snapshot, *, doubled: bool
 ) -> tuple[str, str, Kept | None]:
     if now and now.version == wanted.version and now.record_digest == wanted.record_digest:
         return KEEP, "", None
@@ -49,7 +49,7 @@ def _way_back(
         return NOT_RESTORABLE, "it is listed more than once now, so its files are unknown; they stay", None
     if now and _is_foreign(now):
         return NOT_RESTORABLE, "what is there now was not installed as a wheel and stays", None
-    payload = site.find_distribution(wanted, since)
+    payload = site.find_distribution(wanted, snapshot.created, snapshot.transaction)
     if payload is not None:
         return EXACT, "its files were kept", payload
     if wanted.conda or wanted.editable or wanted.origin or "+" in wanted.version or not wanted.record_digest:

@@ -18,7 +18,7 @@ from ..errors import SafeInstallError
 from ..transaction import fs
 from .listing import describe_unowned
 from .payload import PACK_LABEL, Payload, PayloadEntry, PayloadMember, PayloadNote, write_note
-from .records import slashed
+from .records import check_files, slashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +41,8 @@ def plan_displacement(
 ) -> Displacement:
     """One payload for each unit of the swap, named by the transaction that displaces it.
 
-    `displaced` is the time in UTC as snapshots write it. Looks at each moved entry once; blocks for
-    milliseconds. Raises SafeInstallError `displacement-failed` where one is not there.
+    `displaced` is the time in UTC as snapshots write it. Reads every file that leaves, to note those that
+    are not what their RECORD says; blocks. Raises `displacement-failed` where one is missing.
     """
     by_key = {each.metadata_path: each for each in holdings}
     entries: dict[str, list[PayloadEntry]] = {unit.id: [] for unit in swap.units}
@@ -180,6 +180,7 @@ def _members(
             version=holding.distribution.version,
             digest=holding.distribution.record_digest,
             metadata=layout.label(holding.metadata_path),
+            changed=tuple(layout.label(damage.path) for damage in check_files(holding.files)),
         )
         for holding in (by_key[key] for key in unit.members)
     )

@@ -29,8 +29,8 @@ def run_install_script(
     Whatever pip or uv it starts is held to what is installed, by the file `constraints`, which is written.
     Blocks. Raises SafeInstallError `process-timeout`, CancelledError.
     """
-    pinned = [dist for dist in installed if not dist.origin and not dist.editable]
-    constraints.write_text("".join(f"{dist.name}=={dist.version}\n" for dist in pinned), encoding="utf-8")
+    pins = [f"{dist.name}=={dist.version}\n" for dist in installed if dist.version]
+    constraints.write_text("".join(pins), encoding="utf-8")
     environment = clean_environment(
         {
             "PIP_CONSTRAINT": str(constraints),

@@ -18,7 +18,7 @@ from ..core.snapshot import (
 )
 from ..core.swap_types import Arrival, Swap
 from ..core.types import Environment, Finding, LockedPackage, Pack, PythonInfo
-from ..errors import SafeInstallError
+from ..ports import Kept
 from ..transaction import fs
 from .displacement import Displacement, plan_displacement, plan_pack_displacement
 from .environment import freeze_text
@@ -93,13 +93,23 @@ class Keeping:
 
     # --- verification ---------------------------------------------------------------------------------------
 
-    def verify(self, environment: Environment, names: Collection[str] | None = None) -> tuple[Finding, ...]:
-        """What is wrong with the files of those distributions (all by default); hashes every file."""
+    def verify(
+        self,
+        environment: Environment,
+        names: Collection[str] | None = None,
+        *,
+        accepted: Collection[str] = (),
+    ) -> tuple[Finding, ...]:
+        """What is wrong with the files of those distributions (all by default); hashes every file.
+
+        `accepted` are live paths of files that need not be what their RECORD says.
+        """
+        known = [Layout.of(self.python).label(path) for path in accepted]
         found: list[Finding] = list(environment.findings)
         for dist in environment.distributions:
             if (names is None or dist.name in names) and dist.record_digest and not dist.conda:
-                accepted = self._flaws.get(f"{dist.name}=={dist.version}", ())
-                found += verify_distribution(self.python, dist, accepted=accepted)
+                flaws = (*self._flaws.get(f"{dist.name}=={dist.version}", ()), *known)
+                found += verify_distribution(self.python, dist, accepted=flaws)
         return tuple(found)
 
     def accept_flaws(self, versions: Mapping[str, str], flaws: Sequence[Flaw]) -> None:
@@ -166,20 +176,39 @@ class Keeping:
 
     # --- payloads -------------------------------------------------------------------------------------------
 
-    def find_distribution(self, wanted: SnapshotDistribution, since: str) -> Payload | None:
-        """The payload that brings a distribution back byte for byte, checked; None where there is none."""
-        return self._whole(self.payloads, wanted.name, wanted.version, wanted.record_digest, since)
+    def find_distribution(
+        self, wanted: SnapshotDistribution, since: str, taken_for: str = ""
+    ) -> Payload | None:
+        """The payload that brings a distribution back byte for byte, checked; None where there is none.
+
+        `taken_for` is the transaction the snapshot was taken for.
+        """
+        return self.payloads.choose_whole(
+            wanted.name,
+            wanted.version,
+            wanted.record_digest,
+            Layout.of(self.python),
+            since=since,
+            displaced_by=taken_for,
+            accepted=self._flaws.get(f"{wanted.name}=={wanted.version}", ()),
+            hashes=False,
+        )
 
     def find_pack(self, wanted: SnapshotPack, since: str) -> Payload | None:
         """The payload that brings a pack back byte for byte; None where there is none."""
-        return self._whole(self.pack_payloads, wanted.pack.name, wanted.pack.version, wanted.digest, since)
+        layout = Layout.of(self.python)
+        pack = wanted.pack
+        return self.pack_payloads.choose_whole(pack.name, pack.version, wanted.digest, layout, since=since)
 
     def find_file(self, wanted: UnownedFile, since: str) -> Payload | None:
         """The payload that brings a file back that nobody owns; None where there is none."""
-        return self._whole(self.payloads, wanted.path, "", wanted.digest, since)
+        layout = Layout.of(self.python)
+        return self.payloads.choose_whole(wanted.path, "", wanted.digest, layout, since=since)
 
-    def payload_arrival(self, payload: Payload, names: Collection[str]) -> Arrival:
-        """Distributions of a payload as something to bring in."""
+    def payload_arrival(self, payload: Kept, names: Collection[str]) -> Arrival:
+        """Distributions of a payload of `find_distribution` as something to bring in."""
+        if not isinstance(payload, Payload):
+            raise TypeError(f"{payload.folder} is no payload of ours")
         members = [member for member in payload.note.members if member.name in names]
         return self.payloads.arrival(payload, Layout.of(self.python), members)
 
@@ -201,17 +230,6 @@ class Keeping:
                     folder.rmdir()
                 except OSError:
                     continue
-
-    def _whole(self, store: PayloadStore, name: str, version: str, digest: str, since: str) -> Payload | None:
-        payload = store.choose(name, version, digest, since=since)
-        if payload is None:
-            return None
-        member = next(each for each in payload.note.members if each.name == name)
-        try:
-            faults = store.check(payload, member, Layout.of(self.python), hashes=False)
-        except SafeInstallError:
-            return None
-        return None if faults else payload
 
 
 def _read_object(path: Path) -> dict[str, object]:

@@ -30,6 +30,8 @@ class PayloadMember:
     """sha256 of the RECORD, of the pack's content, or of the file."""
     metadata: str = ""
     """Place of a distribution's metadata folder in the tree: `purelib/numpy-2.0.dist-info`."""
+    changed: tuple[str, ...] = ()
+    """Places in the tree of files that were not what RECORD says when they were displaced."""
 
     @property
     def key(self) -> tuple[str, str, str]:

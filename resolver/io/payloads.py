@@ -107,13 +107,27 @@ class PayloadStore:
         return next(self._by_nearness(name, version, digest, since), None)
 
     def choose_whole(
-        self, name: str, version: str, digest: str, layout: Layout, *, since: str = "", hashes: bool = True
+        self,
+        name: str,
+        version: str,
+        digest: str,
+        layout: Layout,
+        *,
+        since: str = "",
+        displaced_by: str = "",
+        accepted: Collection[str] = (),
+        hashes: bool = True,
     ) -> Payload | None:
-        """The nearest payload from which that member comes back byte for byte (see `check`), or None."""
+        """The nearest payload from which a member comes back byte for byte (see `check`), or None.
+
+        What the transaction `displaced_by` put aside counts as it was then, changed by hand or not: the state
+        to go back to is that of its own beginning.
+        """
         key = (name, version, digest)
-        for payload in self._by_nearness(name, version, digest, since):
+        for payload in self._by_nearness(*key, since):
             member = next(each for each in payload.note.members if each.key == key)
-            if not self.check(payload, member, layout, hashes=hashes):
+            own = member.changed if payload.note.transaction == displaced_by else ()
+            if not self.check(payload, member, layout, accepted={*accepted, *own}, hashes=hashes):
                 return payload
         return None
 
@@ -124,12 +138,18 @@ class PayloadStore:
         yield from (each for each in reversed(found) if each.note.displaced < since)
 
     def check(
-        self, payload: Payload, member: PayloadMember, layout: Layout, *, hashes: bool = True
+        self,
+        payload: Payload,
+        member: PayloadMember,
+        layout: Layout,
+        *,
+        accepted: Collection[str] = (),
+        hashes: bool = True,
     ) -> tuple[Finding, ...]:
         """What keeps a member from coming back byte for byte; empty when nothing does.
 
-        For a distribution: the digest of its RECORD, and every file against it. For a pack or a file
-        nobody owns: the digest of its content.
+        For a distribution: the digest of its RECORD, and every file against it, less those at the places
+        `accepted`. For a pack or a file nobody owns: the digest of its content.
         """
         if not member.metadata:
             return _check_content(payload, member, layout)
@@ -144,12 +164,12 @@ class PayloadStore:
             ]
         except SafeInstallError as error:
             return (_unusable(payload, member, error.message),)
-        damages = check_files(files, hashes=hashes)
-        if not damages:
+        damaged = {aside.label(each.path): each.kind for each in check_files(files, hashes=hashes)}
+        damaged = {**dict.fromkeys(member.changed, "changed"), **damaged}
+        wrong = sorted(damaged.keys() - set(accepted))
+        if not wrong:
             return ()
-        return (
-            _unusable(payload, member, f"{len(damages)} files are {damages[0].kind}: {damages[0].path} ..."),
-        )
+        return (_unusable(payload, member, f"{len(wrong)} files are {damaged[wrong[0]]}: {wrong[0]} ..."),)
 
     def arrival(self, payload: Payload, layout: Layout, members: Sequence[PayloadMember] = ()) -> Arrival:
         """The distributions of a payload as something `plan_swap` brings in: these members, or all.
@@ -163,6 +183,7 @@ class PayloadStore:
             tree=list_tree(f"{tree}/{label}" for label in LABELS),
             holdings=tuple(_holding(payload, member, layout) for member in wanted),
             everything=len(wanted) == len(payload.note.members),
+            flawed=frozenset(layout.place(label) for member in wanted for label in member.changed),
         )
 
     def discard(self, payload: Payload) -> None:

@@ -16,6 +16,7 @@ from ..core.swap_types import Arrival, Swap
 from ..core.trials import TrialReport
 from ..core.types import CORE, Environment, Finding, Gathered, Pack, PythonInfo
 from ..errors import Hint, SafeInstallError
+from ..ports import Displaced
 from ..transaction import fs
 from .artefacts import ArtefactFinder
 from .displacement import Displacement, prepare
@@ -296,8 +297,10 @@ class LiveSite(Keeping):
             displaced=displaced,
         )
 
-    def prepare(self, displacement: Displacement) -> None:
-        """Make the payload folders, durable."""
+    def prepare(self, displacement: Displaced) -> None:
+        """Make the payload folders of `displace` or `displace_pack`, durable."""
+        if not isinstance(displacement, Displacement):
+            raise TypeError("a displacement of ours is needed")
         prepare(displacement)
 
 
