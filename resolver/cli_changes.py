@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .cli_console import Console
 from .cli_kept_text import applied_lines, rollback_lines
-from .cli_plan_text import comparison_lines, plan_lines, warning_lines
+from .cli_plan_text import comparison_lines, counted, plan_lines, warning_lines
 from .cli_work import Outcome, Work
 from .core.merge import Policy
 from .core.plan import Plan
@@ -30,7 +30,7 @@ def plan(work: Work, args: argparse.Namespace) -> Outcome:
     if args.compare:
         sides = compare(work.session, args.sources, options)
         for side in sides:
-            console.note(*warning_lines(side.plan.violating, console.err_style))
+            _warn(console, side.plan)
         console.say(comparison_lines(sides, console.out_style))
         merged, one_by_one = (side.to_dict() for side in sides)
         return Outcome({"ok": True, "merged": merged, "one_by_one": one_by_one})
@@ -93,7 +93,11 @@ def options_of(args: argparse.Namespace) -> Options:
 def show_plan(console: Console, plan: Plan) -> None:
     """The plan on stdout, and its violations loudly on stderr."""
     console.say(plan_lines(plan, console.out_style, verbose=console.verbose))
-    console.note(*warning_lines(plan.violating, console.err_style))
+    _warn(console, plan)
+
+
+def _warn(console: Console, plan: Plan) -> None:
+    console.note(*warning_lines(plan.violating, console.err_style, verbose=console.verbose))
 
 
 def _apply(work: Work, args: argparse.Namespace, planned: Planned) -> Outcome:
@@ -104,9 +108,8 @@ def _apply(work: Work, args: argparse.Namespace, planned: Planned) -> Outcome:
         raise refused(plan.refusals)
     if plan.is_empty and not _runs_scripts(planned):
         return Outcome({"ok": True, "plan": document, "applied": None})
-    reasons = (
-        [f"{len(plan.violating)} decisions violate somebody's requirement line"] if plan.violating else []
-    )
+    count = counted(len(plan.violating), "decision")
+    reasons = [f"{count} against somebody's requirement line"] if plan.violating else []
     _consent(console, args, reasons, lambda: plan_lines(plan, console.err_style))
     applied = _carry_out(work, lambda: work.session.apply(planned))
     console.say(applied_lines(applied, console.out_style))

@@ -26,7 +26,7 @@ _COLOURS = {
     "remove": "red",
 }
 _FEW = 3
-"""Findings of one kind that are shown without --verbose."""
+"""How many findings of one kind, and wishes that are met, are shown without --verbose."""
 _WANTED_BY = 3
 _UNITS = ("bytes", "kB", "MB", "GB")
 _THOUSAND = 1000
@@ -38,7 +38,7 @@ def plan_lines(plan: Plan, style: Style, *, verbose: bool = False) -> Iterator[s
         yield "Nothing to do: everything is as it should be."
     yield from _section(style, "Packs", pack_change_lines(plan.pack_changes, style))
     yield from _section(style, f"Packages ({_counts(plan.changes)})", change_lines(plan.changes, style))
-    yield from _section(style, "Decisions", decision_lines(plan.decisions, style))
+    yield from _section(style, "Decisions", decision_lines(plan.decisions, style, verbose=verbose))
     troubled = [status for status in plan.packs if status.status != "ok"]
     yield from _section(
         style,
@@ -55,6 +55,8 @@ def plan_lines(plan: Plan, style: Style, *, verbose: bool = False) -> Iterator[s
 def summary_lines(plan: Plan, style: Style) -> Iterator[str]:
     """Download, restart and fingerprint."""
     facts = []
+    if plan.violating:
+        facts.append(f"{counted(len(plan.violating), 'decision')} against somebody's line")
     if plan.download_bytes:
         facts.append(f"download at most {bytes_in_words(plan.download_bytes)}")
     if plan.restart != "none":
@@ -81,29 +83,36 @@ def pack_change_lines(changes: Sequence[PackChange], style: Style) -> Iterator[s
         yield f"  {_action(change.action, style)}  {line}".rstrip()
 
 
-def decision_lines(decisions: Iterable[Decision], style: Style) -> Iterator[str]:
-    """A card for each decision: what was chosen, by which rule, who wanted what, whose line is violated."""
-    for decision in decisions:
-        violated = set(decision.violates)
-        mark = style("yellow", "!") if violated else " "
+def decision_lines(decisions: Iterable[Decision], style: Style, *, verbose: bool = False) -> Iterator[str]:
+    """A card for each decision, those that violate somebody's line first."""
+    for decision in sorted(decisions, key=lambda each: not each.violates):
+        mark = style("yellow", "!") if decision.violates else " "
         package = style("bold", plain(decision.package))
         yield f"{mark} {package}: {plain(decision.chosen)} [{plain(decision.rule)}]"
         if decision.reason:
             yield f"    {plain(decision.reason)}"
-        for wish in dict.fromkeys((*decision.wanted, *decision.violates)):
-            met = style("yellow", "  <- violated") if wish in violated else ""
-            yield f"    {plain(wish.pack)} wants {plain(wish.requirement)}{met}"
+        yield from (f"    {line}" for line in _wish_lines(decision, style, verbose=verbose))
 
 
-def warning_lines(decisions: Iterable[Decision], style: Style) -> Iterator[str]:
-    """A loud warning for each decision that violates somebody's line."""
+def _wish_lines(decision: Decision, style: Style, *, verbose: bool) -> Iterator[str]:
+    """Who wanted what: all whose line is violated, and of the others the first few."""
+    violated = tuple(dict.fromkeys(decision.violates))
+    others = [wish for wish in dict.fromkeys(decision.wanted) if wish not in violated]
+    shown = others if verbose else others[:_FEW]
+    for wish in shown:
+        yield f"{plain(wish.pack)} wants {plain(wish.requirement)}"
+    if len(others) > len(shown):
+        yield style("dim", f"... and {len(others) - len(shown)} more wishes; see --verbose")
+    for wish in violated:
+        yield f"{style('yellow', 'violated:')} {plain(wish.pack)} wants {plain(wish.requirement)}"
+
+
+def warning_lines(decisions: Iterable[Decision], style: Style, *, verbose: bool = False) -> Iterator[str]:
+    """A loud warning for each decision: package, choice, rule, who wanted what, whose line is violated."""
     for decision in decisions:
         head, chosen = style("yellow", "WARNING:"), plain(decision.chosen)
         yield f"{head} {plain(decision.package)}: {chosen} was chosen by {plain(decision.rule)}"
-        for wish in decision.wanted:
-            yield f"  {plain(wish.pack)} wants {plain(wish.requirement)}"
-        for wish in decision.violates:
-            yield f"  violated: the line {plain(wish.requirement)} of {plain(wish.pack)}"
+        yield from (f"  {line}" for line in _wish_lines(decision, style, verbose=verbose))
 
 
 def finding_lines(findings: Sequence[Finding], style: Style, *, verbose: bool = False) -> Iterator[str]:
@@ -162,6 +171,11 @@ def place_of(finding: Finding) -> str:
         file = f"{file}:{finding.line}"
     place = ", ".join(each for each in (plain(finding.pack), file) if each)
     return f" ({place})" if place else ""
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def bytes_in_words(count: int) -> str:

@@ -168,7 +168,7 @@ def test_a_plan_has_the_promised_keys_and_touches_nothing(bench: Workbench, run:
     (change,) = document["changes"]
     assert (change["action"], change["from"], change["to"]) == ("upgrade", "1.0", "2.0")
     assert ran.err.splitlines()[0] == "WARNING: alpha: 2.0 was chosen by newest-wins"
-    assert "  violated: the line alpha<2 of old" in ran.err.splitlines()
+    assert "  violated: old wants alpha<2" in ran.err.splitlines()
     assert bench.tree() == before
     assert not (bench.state / "transactions").exists()
 

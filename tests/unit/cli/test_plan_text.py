@@ -14,6 +14,7 @@ from comfyui_safe_install.resolver.cli_kept_text import (
 from comfyui_safe_install.resolver.cli_plan_text import (
     bytes_in_words,
     comparison_lines,
+    decision_lines,
     finding_lines,
     plan_lines,
     warning_lines,
@@ -96,7 +97,7 @@ Decisions
 ! alpha: 2.0 [newest-wins]
     Between packs the newest version wanted wins.
     a wants alpha>=2
-    b wants alpha<2  <- violated
+    violated: b wants alpha<2
 
 Packs that could not be taken in full
   b: partial. No network.
@@ -110,7 +111,8 @@ Findings (5)
 """
     )
     assert last == (
-        f"download at most 1.2 MB; ComfyUI must be restarted afterwards; plan {PLAN.fingerprint[:12]}"
+        "1 decision against somebody's line; download at most 1.2 MB; "
+        f"ComfyUI must be restarted afterwards; plan {PLAN.fingerprint[:12]}"
     )
 
 
@@ -139,9 +141,28 @@ def test_a_violation_is_warned_of_in_full() -> None:
     assert list(warning_lines([CLASH], DULL)) == [
         "WARNING: alpha: 2.0 was chosen by newest-wins",
         "  a wants alpha>=2",
-        "  b wants alpha<2",
-        "  violated: the line alpha<2 of b",
+        "  violated: b wants alpha<2",
     ]
+
+
+def test_violated_lines_are_all_shown_and_of_the_others_a_few() -> None:
+    """However many packs agree, the ones who do not get what they want come first and are all named."""
+    agreed = tuple(Wish(pack=f"p{number}", requirement="x") for number in range(9))
+    hurt = tuple(Wish(pack=f"q{number}", requirement="x<1") for number in range(5))
+    calm = Decision(package="calm", rule="r", chosen="1", wanted=agreed)
+    clash = Decision(package="clash", rule="r", chosen="1", wanted=(*agreed, *hurt), violates=hurt)
+    lines = list(decision_lines([calm, clash], DULL))
+    assert lines[:6] == [
+        "! clash: 1 [r]",
+        "    p0 wants x",
+        "    p1 wants x",
+        "    p2 wants x",
+        "    ... and 6 more wishes; see --verbose",
+        "    violated: q0 wants x<1",
+    ]
+    assert sum("violated" in line for line in lines) == 5
+    assert lines[10] == "  calm: 1 [r]"
+    assert len(list(decision_lines([calm, clash], DULL, verbose=True))) == 2 + 9 + 5 + 9
 
 
 def test_no_pack_can_forge_lines_or_colours() -> None:
