@@ -12,7 +12,7 @@ _EXIT_CODES = """\
 exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 refused (consent or policy), 4 busy,
             5 an earlier change was interrupted and needs `safe-install recover`"""
 
-_SOURCE_HELP = "registry id[@version], git URL[@ref], folder, .zip or .whl, or a workflow .json"
+_SOURCE_HELP = "git URL[@ref], folder, .zip or .whl"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
