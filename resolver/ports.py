@@ -170,6 +170,9 @@ class Site(Protocol):
     def make_aside(self) -> Path:
         """A new folder for fetched packs, from which they can be renamed into place."""
 
+    def asides(self) -> tuple[Path, ...]:
+        """The folders of `make_aside` that are still there, of other processes too."""
+
     def remove(self, path: Path) -> None:
         """Nothing at `path` any more. For places of our own only."""
 

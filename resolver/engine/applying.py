@@ -26,6 +26,7 @@ from .apply_errors import (
     plan_outdated,
     trial_failed,
 )
+from .aside import Aside, sweep_asides
 from .in_force import LOCK_FILE, snapshot_now
 from .movement import Movement, steps_of
 from .record import mend_record
@@ -87,8 +88,8 @@ class Order:
     movement: Movement
     trial_packs: Sequence[tuple[str, Path]] | None = None
     """(name, folder) of the packs whose imports are looked for; None means no trial."""
-    remove_after: tuple[Path, ...] = ()
-    """Our own folders to be deleted whatever happens."""
+    aside: Aside | None = None
+    """Where new packs wait; to be deleted whatever happens."""
     lock_text: str = ""
     """The lock (PEP 751) that is in force afterwards."""
     settle: Callable[[Applied], None] = field(default=_nothing)
@@ -116,6 +117,7 @@ class Applier:
         site.check_writable()
         with OwnerLock(lock_path(site.state), order.operation):
             mend_record(site.state)
+            sweep_asides(site)
             before = site.environment()
             if environment_fingerprint(before.distributions) != environment_fingerprint(
                 order.seen.distributions
@@ -127,7 +129,10 @@ class Applier:
                 operation=order.operation,
                 roots=site.roots,
                 summary={**order.summary, "snapshot": snapshot.id},
+                remove_after=[order.aside.folder] if order.aside else [],
             )
+            if order.aside:
+                order.aside.hand_over()
             snapshot = replace(snapshot, transaction=transaction.id)
             try:
                 with transaction:
@@ -151,7 +156,7 @@ class Applier:
     ) -> tuple[TrialReport | None, int, float]:
         site, movement = self.site, order.movement
         stage = site.stage_folder(transaction.id)
-        mine = (stage, *order.remove_after)
+        mine = [stage, *([order.aside.folder] if order.aside else [])]
         transaction.set_steps((), remove_on_commit=mine, remove_on_rollback=mine)
         self.report.stage("stage", "Downloading and unpacking aside")
         arrivals = order.fill(stage)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 
 from ..core.merge import Policy
 from ..core.plan import Plan
 from ..core.types import Pack
 from ..ports import Fetched
+from .aside import Aside, Scratch
 
 MERGED, ONE_BY_ONE = "merged", "one-by-one"
 STRATEGIES = (MERGED, ONE_BY_ONE)
@@ -39,7 +38,7 @@ class Planned:
     fetched: tuple[Fetched, ...] = ()
     replaced: tuple[Pack, ...] = ()
     """Packs that go away or are replaced."""
-    aside: Path | None = None
+    aside: Aside | Scratch | None = None
 
     @property
     def arriving(self) -> tuple[Fetched, ...]:
@@ -49,7 +48,7 @@ class Planned:
     def close(self) -> None:
         """Remove what was fetched and not used."""
         if self.aside is not None:
-            shutil.rmtree(self.aside, ignore_errors=True)
+            self.aside.close()
 
     def __enter__(self) -> Planned:
         return self

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,12 +16,14 @@ from ..ports import Fetched, IndexProbe, Reporter, Silence, Site
 from ..transaction.history import read_transactions
 from .apply_errors import disk_full, refused
 from .applying import Applied, Applier, Order
+from .aside import Aside, Scratch
 from .in_force import IN_FORCE, InForce
 from .install_scripts import CONSENT, run_install_scripts
 from .movement import Movement
 from .one_by_one import plan_one_by_one
+from .plan_inputs import PlanInputs, SolverPorts
 from .planned import MERGED, ONE_BY_ONE, STRATEGIES, Options, Planned
-from .planning import PlanInputs, Planner, SolverPorts
+from .planning import Planner
 from .record import write_record
 
 __all__ = ["MERGED", "ONE_BY_ONE", "STRATEGIES", "Options", "Planned", "Session", "refused"]
@@ -49,15 +49,13 @@ class Session:
         `to_apply`: fetch to where the packs can be renamed into place from, not to a temporary folder.
         """
         self.report.stage("fetch", "Fetching sources")
-        aside = self.site.make_aside() if to_apply else Path(tempfile.mkdtemp(prefix="safe-install-"))
+        aside = Aside(self.site, "plan an install") if to_apply else Scratch()
         try:
-            fetched = tuple(self._fetch(text, aside) for text in sources)
+            fetched = tuple(self._fetch(text, aside.folder) for text in sources)
             _refuse_twice(fetched)
-            return self._plan_fetched(
-                fetched, options, aside, f"install {', '.join(each.name for each in fetched)}"
-            )
+            return self._plan_fetched(fetched, options, aside)
         except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
+            aside.close()
             raise
 
     def plan_sync(self, options: Options, *, operation: str = "sync") -> Planned:
@@ -150,7 +148,7 @@ class Session:
             fill=fill,
             movement=movement,
             trial_packs=self._trial_packs(planned),
-            remove_after=(planned.aside,) if planned.aside else (),
+            aside=planned.aside if isinstance(planned.aside, Aside) else None,
             lock_text=plan.full_pylock,
             settle=settle,
         )
@@ -179,7 +177,7 @@ class Session:
         return self.site.fetch(text, aside, self.cancel, self.report.log)
 
     def _plan_fetched(
-        self, fetched: tuple[Fetched, ...], options: Options, aside: Path, operation: str
+        self, fetched: tuple[Fetched, ...], options: Options, aside: Aside | Scratch
     ) -> Planned:
         site = self.site
         new = {each.name: each for each in fetched}
@@ -219,7 +217,12 @@ class Session:
         )
         plan = self._plan(inputs, options, order=[each.name for each in fetched])
         return Planned(
-            plan=plan, operation=operation, options=options, fetched=fetched, replaced=replaced, aside=aside
+            plan=plan,
+            operation=f"install {', '.join(each.name for each in fetched)}",
+            options=options,
+            fetched=fetched,
+            replaced=replaced,
+            aside=aside,
         )
 
     def _plan(self, inputs: PlanInputs, options: Options, order: Sequence[str] = ()) -> Plan:

@@ -48,7 +48,7 @@ class LiveSite(Keeping):
         self.rules = rules
         self._refresh = refresh
 
-    # --- what is there --------------------------------------------------------------------------------------
+    # --- what is there ------------------------------------------------------------------------------------
 
     def environment(self) -> Environment:
         """The target environment now."""
@@ -119,7 +119,7 @@ class LiveSite(Keeping):
         """Bytes free on the environment's volume."""
         return fs.free_bytes(self.area)
 
-    # --- sources --------------------------------------------------------------------------------------------
+    # --- sources ------------------------------------------------------------------------------------------
 
     def fetch(
         self,
@@ -146,6 +146,13 @@ class LiveSite(Keeping):
         folder.mkdir(parents=True)
         return folder
 
+    def asides(self) -> tuple[Path, ...]:
+        """The folders of `make_aside` that are still there, of other processes too."""
+        try:
+            return tuple(sorted((self.pack_area / "incoming").iterdir()))
+        except FileNotFoundError:
+            return ()
+
     def remove(self, path: Path) -> None:
         """Nothing at `path` any more, nor its parent where that is empty now. For places of our own only."""
         fs.remove_tree(path)
@@ -155,7 +162,7 @@ class LiveSite(Keeping):
             except OSError:
                 return
 
-    # --- solving --------------------------------------------------------------------------------------------
+    # --- solving ------------------------------------------------------------------------------------------
 
     def open_solver(
         self,
@@ -177,7 +184,7 @@ class LiveSite(Keeping):
         self._refresh = False
         return uv, ArtefactFinder(uv, self.python, cache=cache, allow_builds=allow_builds)
 
-    # --- staging and trial ----------------------------------------------------------------------------------
+    # --- staging and trial --------------------------------------------------------------------------------
 
     def stage_folder(self, transaction: str) -> Path:
         """Where that transaction's stage lies."""
@@ -268,7 +275,7 @@ class LiveSite(Keeping):
             on_line=on_line,
         )
 
-    # --- moving ---------------------------------------------------------------------------------------------
+    # --- moving -------------------------------------------------------------------------------------------
 
     def swap(
         self,

@@ -76,10 +76,11 @@ def unsettled(state_dir: Path) -> tuple[tuple[str, Progress], ...]:
     return tuple(found)
 
 
-def create(state_dir: Path, first_line: Mapping[str, object]) -> Path:
+def create(state_dir: Path, first_line: Mapping[str, object], steps: StepList) -> Path:
     """A new transaction folder whose journal holds `first_line`, durable; its id is greater than every other.
 
-    It appears by one rename, so there is never a transaction without a first line.
+    It appears by one rename, so there is never a transaction without a first line, or without `steps` (not
+    written where there are none).
     """
     parent = transactions_dir(state_dir)
     with _explained(parent):
@@ -88,6 +89,8 @@ def create(state_dir: Path, first_line: Mapping[str, object]) -> Path:
         identifier = _next_identifier(identifiers(state_dir))
         unborn = parent / f"{_UNBORN}{identifier}"
         unborn.mkdir()
+        if steps != StepList():
+            save_steps(unborn, steps)
         Journal(journal_path(unborn)).append(first_line)
         directory = parent / identifier
         fs.rename(unborn, directory)

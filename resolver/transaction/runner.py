@@ -50,13 +50,21 @@ class Transaction:
 
     @classmethod
     def begin(
-        cls, state_dir: Path, *, operation: str, roots: Sequence[Path], summary: Mapping[str, object]
+        cls,
+        state_dir: Path,
+        *,
+        operation: str,
+        roots: Sequence[Path],
+        summary: Mapping[str, object],
+        remove_after: Sequence[Path] = (),
     ) -> Transaction:
         """A new transaction in the state planned, on the disk.
 
         `operation` is what the user asked for, in words; `roots` are the folders whose content may be
-        changed; `summary` is any JSON object, for the history. RecoveryNeededError `recovery-needed` when
-        another transaction is unfinished; RefusedError `deferred-waiting` when one waits for the next start.
+        changed; `summary` is any JSON object, for the history; `remove_after` is there already and to be
+        deleted whatever happens, until `set_steps` says otherwise. RecoveryNeededError `recovery-needed` when
+        another transaction is unfinished; RefusedError `deferred-waiting` when one waits for the next start;
+        SafeInstallError `cleanup-refused` as in `set_steps`.
         """
         state_dir = state_dir.absolute()
         for identifier, progress in folder.unsettled(state_dir):
@@ -74,8 +82,13 @@ class Transaction:
             "roots": [str(root) for root in absolute],
             "summary": dict(summary),
         }
-        directory = folder.create(state_dir, first_line)
-        return cls(state_dir, directory, absolute, TransactionState.PLANNED)
+        folder.refuse_cleanup_outside(remove_after, absolute, state_dir)
+        found = StepList(remove_on_commit=tuple(remove_after), remove_on_rollback=tuple(remove_after))
+        transaction = cls(
+            state_dir, folder.create(state_dir, first_line, found), absolute, TransactionState.PLANNED
+        )
+        transaction._list = found
+        return transaction
 
     @classmethod
     def resume(cls, state_dir: Path, identifier: str, roots: Sequence[Path]) -> Transaction:

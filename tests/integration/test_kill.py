@@ -1,0 +1,188 @@
+"""A kill after any journal line leaves the environment exactly before or exactly after, once recovered."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from comfyui_safe_install.tests.kit.installation import Installation, State, differences
+from comfyui_safe_install.tests.kit.package import ROOT
+
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL"),
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
+
+EVERY = 4
+"""Of the kills after which everything was undone, each so manieth is followed by the next try."""
+
+
+Recovery = Callable[[Installation, Sequence[Path]], None]
+
+
+def by_command(here: Installation, _roots: Sequence[Path]) -> None:
+    """What a user types."""
+    answer = here.run("recover")
+    assert answer.code == 0, answer
+
+
+def by_bare_interpreter(here: Installation, roots: Sequence[Path]) -> None:
+    """What works when no package can be imported any more."""
+    done = subprocess.run(
+        [sys.executable, "-I", str(ROOT / "resolver" / "transaction"), f"--state={here.state}",
+         *(f"--root={root}" for root in roots)],
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@dataclass
+class Story:
+    """A command that is killed again and again, each time from the same start."""
+
+    here: Installation
+    command: list[str]
+    before: State = field(default_factory=dict)
+    after: State = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    """Files in our hidden folders at the start."""
+    old_journals: set[Path] = field(default_factory=set)
+    roots: tuple[Path, ...] = ()
+    phases: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def copy(self) -> Path:
+        """The start, put by."""
+        return self.here.root / "start"
+
+    def tell(self) -> None:
+        """Kill after every line there is, and once not at all, which shows the end of the story."""
+        self.before, self.kept = self.here.tree(), files_aside(self.here)
+        self.roots = self.here.site().roots
+        self.old_journals = set(self.here.state.glob("transactions/[0-9]*/journal.jsonl"))
+        shutil.copytree(self.here.comfy, self.copy, symlinks=True)
+        assert self.here.run(*self.command).applied
+        self.after = self.here.tree()
+        lines = 1
+        while self.ends_killed(lines):
+            lines += 1
+
+    def ends_killed(self, lines: int) -> bool:
+        """Whether the process lived to write so many lines; whatever it left is recovered and looked at."""
+        self.begin_anew()
+        answer = self.here.finish(self.here.start(*self.command, kill_after=lines))
+        if answer.code != -signal.SIGKILL:
+            assert answer.code == 0, answer
+            return False
+        states = self.journalled_states()
+        self.phases[states[-1] if states else "unborn"] += 1
+        recovery = by_bare_interpreter if lines % 5 == 0 else by_command
+        self.check(recovery, states, lines)
+        return True
+
+    def begin_anew(self) -> None:
+        """Everything as at the start, at the same place."""
+        shutil.rmtree(self.here.comfy)
+        subprocess.run(["cp", "-a", str(self.copy), str(self.here.comfy)], check=True)
+
+    def journalled_states(self) -> list[str]:
+        """The states its journal holds; none where it was killed before its first line counted."""
+        journals = set(self.here.state.glob("transactions/[0-9]*/journal.jsonl")) - self.old_journals
+        bodies = [json.loads(line)["body"] for path in journals for line in path.read_text().splitlines()]
+        return [body["state"] for body in bodies if body["kind"] == "state"]
+
+    def check(self, recovery: Recovery, states: list[str], line: int) -> None:
+        """Exactly before or exactly after, nothing left over, and a second recovery does nothing."""
+        here, committed = self.here, "committed" in states
+        recovery(here, self.roots)
+        assert differences(self.after if committed else self.before, here.tree()) == [], line
+        here.versions()
+        settled = by_size_and_time(here.comfy)
+        recovery(here, self.roots)
+        assert by_size_and_time(here.comfy) == settled, f"line {line}: a second recovery changed something"
+        if committed:
+            assert [path for path in files_aside(here) if "/payloads/" not in path] == [], line
+            return
+        # A pack that waited for a transaction which never came to be is swept by the next change.
+        waiting = [path for path in files_aside(here) if not states and "/incoming/" in path]
+        assert [path for path in files_aside(here) if path not in waiting] == self.kept, line
+        if line % EVERY == 0 or waiting:
+            assert here.run(*self.command).applied
+            assert differences(self.after, here.tree()) == [], line
+            assert [path for path in files_aside(here) if "/payloads/" not in path] == [], line
+
+
+def files_aside(here: Installation) -> list[str]:
+    """The files in our hidden folders; folders that are empty do not count."""
+    return [path for path in here.leftovers() if not (here.comfy / path).is_dir()]
+
+
+def by_size_and_time(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Everything below a folder, by what a change would change."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        info = path.lstat()
+        found[str(path)] = (info.st_mode, info.st_size, info.st_mtime_ns)
+    return found
+
+
+def furnish(here: Installation) -> list[str]:
+    """Make an environment in which an install moves everything there is; the command that does it."""
+    here.have("base", "1.0")
+    here.have("neighbour", "1.0", files={"space/theirs/__init__.py": ""})
+    for version in ("1.0", "2.0"):
+        here.wheel(
+            "tool",
+            version,
+            files={
+                f"tool/only_{version[0]}.py": "",
+                "tool/__init__.py": f"__version__ = {version!r}\n",
+                "space/mine/__init__.py": "",
+                "single.py": f"VERSION = {version!r}\n",
+                **({"tool.pth": "import sys\n"} if version == "2.0" else {}),
+            },
+            scripts={"tool-script": f"#!python\nprint({version!r})\n"},
+            data={"share/tool.txt": version},
+        )
+    here.have("tool", "1.0")
+    for name in ("opencv-python", "opencv-contrib-python"):
+        here.have(name, "4.10", files={"cv2/__init__.py": name, f"cv2/{name}.txt": name})
+    here.wheel("opencv-contrib-python", "4.11", files={"cv2/__init__.py": "", "cv2/new.txt": ""})
+    here.wheel("fresh", "1.0", files={"fresh/__init__.py": "", "fresh/config.py": "NEW = 1\n"})
+    (here.venv.site_packages / "fresh").mkdir()
+    (here.venv.site_packages / "fresh" / "config.py").write_text("MINE = 1\n")
+    here.compile()
+    replaced = here.packs / "replaced"
+    (replaced / ".git").mkdir(parents=True)
+    (replaced / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (replaced / "__init__.py").write_text("OLD = 1\n")
+    new = here.source("replaced", "opencv-contrib-python>=4.11", files={"__init__.py": "NEW = 1\n"})
+    return ["install", here.source("added", "tool>=2", "fresh"), new, "--yes"]
+
+
+def test_an_install_killed_after_any_line_is_before_or_after(here: Installation) -> None:
+    """Distributions of every shape, two owners of one folder, an unowned file and two packs move together."""
+    story = Story(here, furnish(here))
+    story.tell()
+    assert story.phases["applying"] > 20
+    assert {"unborn", "staged", "tried", "applying", "verifying", "committed"} <= story.phases.keys()
+
+
+def test_a_rollback_killed_after_any_line_is_before_or_after(here: Installation) -> None:
+    """The way back is a transaction like any other, and its kill costs neither state."""
+    assert here.run(*furnish(here)).applied
+    story = Story(here, ["rollback", "--yes"])
+    story.tell()
+    assert story.phases["applying"] > 20
+    assert {"unborn", "staged", "tried", "applying", "verifying", "committed"} <= story.phases.keys()
