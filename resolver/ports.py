@@ -89,26 +89,6 @@ class Fetched(Protocol):
         """What was noticed while fetching."""
 
 
-class Holder(Protocol):
-    """A payload on the disk, or about to be."""
-
-    @property
-    def folder(self) -> Path:
-        """The payload's folder."""
-
-
-class Displaced(Protocol):
-    """Payloads to be made, and the moves that fill them."""
-
-    @property
-    def payloads(self) -> Sequence[Holder]:
-        """The payloads."""
-
-    @property
-    def moves(self) -> Sequence[tuple[Path, Path]]:
-        """(live place, place in the payload)."""
-
-
 class Kept(Protocol):
     """Where something displaced can be had again."""
 
@@ -119,6 +99,18 @@ class Kept(Protocol):
     @property
     def ways_back(self) -> tuple[tuple[Path, Path], ...]:
         """(place in the payload, live place) of each entry."""
+
+
+class Displaced(Protocol):
+    """Payloads to be made, and the moves that fill them."""
+
+    @property
+    def payloads(self) -> Sequence[Kept]:
+        """The payloads."""
+
+    @property
+    def moves(self) -> Sequence[tuple[Path, Path]]:
+        """(live place, place in the payload)."""
 
 
 class Site(Protocol):

@@ -64,7 +64,7 @@ def broken_library_lines(
         for requirement in applying_requirements(
             requires.get(name, ()), markers, (extras or {}).get(name, ())
         ):
-            target = canonicalize_name(requirement.name)
+            target: str = canonicalize_name(requirement.name)
             target = stands_for.get(target, target)
             version = versions.get(target)
             if requirement.url and version is not None:

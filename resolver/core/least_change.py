@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from .closure import Requires, applying_requirements, closure
 from .wishes import SolveLine
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +47,11 @@ def needed_changes(
     ]
     needed = closure(roots, after.requires, markers) & changed
     while True:
-        versions = _mixed(before.versions, after.versions, needed)
-        requires = _mixed(before.requires, after.requires, needed)
-        wanting = set(_newly_broken(before, versions, requires, others, markers, stands_for))
+        now = Side(
+            versions=_mixed(before.versions, after.versions, needed),
+            requires=_mixed(before.requires, after.requires, needed),
+        )
+        wanting = set(_newly_broken(before, now, others, markers, stands_for))
         more = closure(((name, ()) for name in wanting & changed), after.requires, markers) & changed
         # A family's other members go away exactly when the chosen one comes.
         more |= {name for name, chosen in stands_for.items() if chosen in needed and name in changed}
@@ -54,7 +60,7 @@ def needed_changes(
         needed = frozenset(needed | more)
 
 
-def _mixed(before: Mapping[str, object], after: Mapping[str, object], needed: Iterable[str]) -> dict:  # type: ignore[type-arg]
+def _mixed(before: Mapping[str, T], after: Mapping[str, T], needed: Iterable[str]) -> dict[str, T]:
     mixed = dict(before)
     for name in needed:
         if name in after:
@@ -64,35 +70,38 @@ def _mixed(before: Mapping[str, object], after: Mapping[str, object], needed: It
     return mixed
 
 
+@dataclass(frozen=True, slots=True)
+class _Versions:
+    """A set of versions, asked through the families that stand in for each other."""
+
+    versions: Mapping[str, str]
+    stands_for: Mapping[str, str]
+
+    def meet(self, name: str, specifier: SpecifierSet) -> bool:
+        """Whether the package, or what provides its modules, is there in a version the specifier accepts."""
+        version = self.versions.get(name) or self.versions.get(self.stands_for.get(name, name))
+        return version is not None and specifier.contains(version, prereleases=True)
+
+
 def _newly_broken(
     before: Side,
-    versions: Mapping[str, str],
-    requires: Requires,
+    now: Side,
     lines: Sequence[SolveLine],
     markers: Mapping[str, str],
     stands_for: Mapping[str, str],
-) -> Iterable[str]:
+) -> Iterator[str]:
     """Names to look at: a package some line no longer accepts, and the distribution whose line that is."""
-
-    def meets(have: Mapping[str, str], name: str, accepts: object) -> bool:
-        version = have.get(name) or have.get(stands_for.get(name, name))
-        return version is not None and bool(accepts(version))  # type: ignore[operator]
-
+    then, there = _Versions(before.versions, stands_for), _Versions(now.versions, stands_for)
     for line in lines:
-        if line.applies and line.name and not line.url and meets(before.versions, line.name, line.accepts):
-            if not meets(versions, line.name, line.accepts):
-                yield line.name
-    for owner in versions:
-        for requirement in applying_requirements(requires.get(owner, ()), markers):
+        limits = line.applies and line.name and not line.url
+        if limits and then.meet(line.name, line.specifier) and not there.meet(line.name, line.specifier):
+            yield line.name
+    for owner, version in now.versions.items():
+        for requirement in applying_requirements(now.requires.get(owner, ()), markers):
             name = canonicalize_name(requirement.name)
-
-            def accepts(version: str, requirement=requirement) -> bool:  # type: ignore[no-untyped-def]
-                return bool(requirement.specifier.contains(version, prereleases=True))
-
-            if meets(versions, name, accepts):
+            if there.meet(name, requirement.specifier):
                 continue
-            was_there = before.versions.get(owner) == versions[owner]
-            if was_there and not meets(before.versions, name, accepts):
+            if before.versions.get(owner) == version and not then.meet(name, requirement.specifier):
                 continue  # broken before, and none of our business now
             yield name
             yield owner

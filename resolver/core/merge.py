@@ -187,7 +187,7 @@ def violated_lines(lines: Iterable[SolveLine], versions: Mapping[str, str]) -> t
 def version_decisions(
     lines: Sequence[SolveLine], versions: Mapping[str, str], *, pins: Mapping[str, Pin], limits: Limits
 ) -> tuple[Decision, ...]:
-    """One decision per package whose lines could not all be met, with everyone who wants it and whose line is violated."""
+    """One decision per package whose lines could not all be met: who wants what, and whose line is violated."""
     violated: dict[str, list[SolveLine]] = {}
     for line in violated_lines(lines, versions):
         violated.setdefault(line.name, []).append(line)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import Hint
 from .plan import LineOutcome, PackStatus
-from .types import Change, Decision, Environment, Finding, Gathered
+from .types import Change, Decision, Environment, Finding, Gathered, RequirementLine
 
 BLOCKING = (
     "line-conflict",
@@ -15,6 +15,7 @@ BLOCKING = (
     "line-needs-build",
     "line-build-failed",
     "line-invalid",
+    "line-url-unreachable",
     "invalid-requirement",
     "invalid-url",
     "merge-conflict-marker",
@@ -34,8 +35,8 @@ def line_outcomes(
     findings: Sequence[Finding],
     markers: Mapping[str, str],
 ) -> tuple[LineOutcome, ...]:
-    """One outcome per line, option and include of every pack, and one per line that is only a finding. None is lost."""
-    found: dict[tuple[str, str, int], str] = {}
+    """One outcome per line, option and include of every pack, and per line that is only a finding. None is lost."""
+    found: dict[_Place, str] = {}
     for finding in findings:
         if finding.pack and finding.line:
             found.setdefault((finding.pack, finding.file, finding.line), finding.code)
@@ -45,34 +46,48 @@ def line_outcomes(
         for wish in (decision.violates or decision.wanted)
         if decision.violates or decision.chosen == "nothing installed"
     }
-    outcomes: dict[tuple[str, str, int, str], LineOutcome] = {}
-
-    def end(pack: str, file: str, line: int, text: str, outcome: str, detail: str = "") -> None:
-        entry = LineOutcome(pack=pack, file=file, line=line, text=text, outcome=outcome, detail=detail)
-        outcomes[(pack, file, line, text)] = entry
-
+    ended: list[LineOutcome] = []
     for pack in packs:
-        for line in pack.lines:
-            code = found.get((pack.pack, line.file, line.line))
-            rule = overruled.get((pack.pack, line.text))
-            if not line.applies(markers):
-                end(pack.pack, line.file, line.line, line.text, "taken", "not-applicable")
-            elif rule:
-                end(pack.pack, line.file, line.line, line.text, "decision", rule)
-            elif code and code not in INFORMATIVE:
-                end(pack.pack, line.file, line.line, line.text, "finding", code)
-            else:
-                end(pack.pack, line.file, line.line, line.text, "taken")
+        ended += [_end_of_line(line, found, overruled, markers) for line in pack.lines]
         for option in pack.options:
             code = found.get((pack.pack, option.file, option.line), "")
-            end(pack.pack, option.file, option.line, option.option, "finding" if code else "taken", code)
-        for include in pack.includes:
-            end(pack.pack, include.file, include.line, include.target, "taken")
-    seen = {(entry.pack, entry.file, entry.line) for entry in outcomes.values()}
+            place = (pack.pack, option.file, option.line)
+            ended.append(_outcome(place, option.option, "finding" if code else "taken", code))
+        ended += [_outcome((pack.pack, each.file, each.line), each.target, "taken") for each in pack.includes]
+    seen = {(entry.pack, entry.file, entry.line) for entry in ended}
     for finding in findings:
-        if finding.pack and finding.line and (finding.pack, finding.file, finding.line) not in seen:
-            end(finding.pack, finding.file, finding.line, finding.message, "finding", finding.code)
-    return tuple(outcomes[key] for key in sorted(outcomes))
+        place = (finding.pack, finding.file, finding.line)
+        if finding.pack and finding.line and place not in seen:
+            ended.append(_outcome(place, finding.message, "finding", finding.code))
+    distinct = {(entry.pack, entry.file, entry.line, entry.text): entry for entry in ended}
+    return tuple(distinct[key] for key in sorted(distinct))
+
+
+_Place = tuple[str, str, int]
+"""(pack, file, line number)."""
+
+
+def _end_of_line(
+    line: RequirementLine,
+    found: Mapping[_Place, str],
+    overruled: Mapping[tuple[str, str], str],
+    markers: Mapping[str, str],
+) -> LineOutcome:
+    place = (line.pack, line.file, line.line)
+    if not line.applies(markers):
+        return _outcome(place, line.text, "taken", "not-applicable")
+    rule = overruled.get((line.pack, line.text))
+    if rule:
+        return _outcome(place, line.text, "decision", rule)
+    code = found.get(place)
+    if code and code not in INFORMATIVE:
+        return _outcome(place, line.text, "finding", code)
+    return _outcome(place, line.text, "taken")
+
+
+def _outcome(place: _Place, text: str, outcome: str, detail: str = "") -> LineOutcome:
+    pack, file, line = place
+    return LineOutcome(pack=pack, file=file, line=line, text=text, outcome=outcome, detail=detail)
 
 
 INFORMATIVE = ("files-disagree", "duplicate-line")
@@ -95,7 +110,7 @@ def pack_statuses(packs: Sequence[Gathered], outcomes: Sequence[LineOutcome]) ->
 def refusals_for(
     focus: Collection[str], findings: Sequence[Finding], changes: Sequence[Change], environment: Environment
 ) -> tuple[Finding, ...]:
-    """Why the plan must not be applied: a pack being installed cannot get what it needs, or a change cannot be undone."""
+    """Why not to apply the plan: a pack being installed lacks what it needs, or a change cannot be undone."""
     refusals = [finding for finding in findings if finding.pack in focus and finding.code in BLOCKING]
     for change in changes:
         dist = environment.get(change.name)

@@ -54,7 +54,7 @@ def pins_of(
             )
         elif dist.conda or dist.editable:
             kind = "conda" if dist.conda else "editable"
-            reason = f"It is {kind}-installed: it has no files of its own that could be swapped and undone, so it stays."
+            reason = f"It is {kind}-installed: none of its files could be swapped and undone, so it stays."
             pins[dist.name] = Pin(
                 version=dist.version, rule=f"{kind}-kept", reason=reason, wish=_as_installed(dist)
             )

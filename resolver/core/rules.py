@@ -211,14 +211,14 @@ def _requirement(code: str, text: str) -> Requirement:
 
 
 def _text(entry: Mapping[object, object] | Mapping[str, object], key: str, code: str) -> str:
-    value = entry.get(key)  # type: ignore[arg-type]
+    value = entry.get(key)
     if not isinstance(value, str) or not value:
         raise _invalid(code, f"`{key}` must be a text that is not empty")
     return value
 
 
 def _texts(entry: Mapping[object, object] | Mapping[str, object], key: str, code: str) -> tuple[str, ...]:
-    value = entry.get(key, [])  # type: ignore[arg-type]
+    value = entry.get(key, [])
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise _invalid(code, f"`{key}` must be a list of texts")
     return tuple(value)

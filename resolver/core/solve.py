@@ -91,6 +91,7 @@ class SolveProblem(str, Enum):
     NO_VERSION_FOR_PYTHON = "no-version-for-this-python"
     NEEDS_BUILD = "needs-build"
     BUILD_FAILED = "build-failed"
+    URL_UNREACHABLE = "url-unreachable"
     INVALID = "invalid"
 
 
@@ -128,6 +129,10 @@ PROBLEM_WORDS: dict[SolveProblem, tuple[str, Hint]] = {
     SolveProblem.BUILD_FAILED: (
         "its build from source failed",
         Hint("read-build-log", "Read the build's last lines; a compiler or system library may be missing."),
+    ),
+    SolveProblem.URL_UNREACHABLE: (
+        "its repository or address cannot be reached",
+        Hint("check-url", "Check the address and the network; the repository may be gone or private."),
     ),
     SolveProblem.INVALID: (
         "the line is not understood by the solver",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from packaging.requirements import Requirement
@@ -31,7 +31,7 @@ def unclaimed_lines(
     It asks for no version, but so the bounds of what the user installed count when versions are chosen.
     """
     requires = {dist.name: dist.requires for dist in environment.distributions}
-    roots = [(line.name, line.extras) for line in core.lines if line.name]
+    roots: list[tuple[str, Iterable[str]]] = [(line.name, line.extras) for line in core.lines if line.name]
     roots += [(line.name, line.requirement.extras) for line in lines if line.requirement]
     claimed = closure(roots, requires, environment.python.markers)
     needed = closure(

@@ -175,21 +175,21 @@ def _wanted(
     allowed: Collection[str],
 ) -> SolveLine | Finding | Decision:
     applies = line.applies(markers)
-    if line.requirement is None or line.requirement.url:
-        if applies and "urls" not in allowed:
-            return Finding(
-                code="url-needs-consent",
-                message=f"{line.pack} asks for a direct URL, which no index vouches for: {line.text}",
-                pack=line.pack,
-                file=line.file,
-                line=line.line,
-                hints=(
-                    Hint(
-                        "allow-urls",
-                        "Look at the URL; if you trust it, repeat with --allow urls (and builds, where it is source).",
-                    ),
+    direct = line.requirement is None or bool(line.requirement.url)
+    if direct and applies and "urls" not in allowed:
+        return Finding(
+            code="url-needs-consent",
+            message=f"{line.pack} asks for a direct URL, which no index vouches for: {line.text}",
+            pack=line.pack,
+            file=line.file,
+            line=line.line,
+            hints=(
+                Hint(
+                    "allow-urls",
+                    "Look at the URL; if you trust it, repeat with --allow urls (and builds, where it is source).",
                 ),
-            )
+            ),
+        )
     if line.requirement is None:
         return SolveLine(line=line, name="", url=line.url, applies=applies)
     requirement, name, substituted = line.requirement, line.name, ""
@@ -220,7 +220,8 @@ def _wanted(
 def _never_fetched(line: SolveLine, rule: Rule) -> Finding:
     return Finding(
         code=f"{rule.code}-not-installed",
-        message=f"{line.line.pack} asks for {line.line.text}, which is not installed and is never fetched from an index. {rule.says}",
+        message=f"{line.line.pack} asks for {line.line.text}, which is not installed and is never fetched "
+        f"from an index. {rule.says}",
         pack=line.line.pack,
         file=line.line.file,
         line=line.line.line,
@@ -266,7 +267,7 @@ def _merge_decision(decisions: dict[tuple[str, str], Decision], new: Decision) -
 
 
 def _required_names(requires: Sequence[str], markers: Mapping[str, str]) -> set[str]:
-    names = set()
+    names: set[str] = set()
     for text in requires:
         # A broken Requires-Dist of somebody's distribution is reported by the environment scan, not here.
         requirement = parse_requirement(text)

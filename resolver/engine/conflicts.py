@@ -14,32 +14,17 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from ..core.merge import Pin, Policy, demand, minimal_conflict, newer_count
-from ..core.solve import PROBLEM_WORDS, Solution, SolveFailureError, SolveInput, SolveProblem, SolveRequest
+from ..core.merge import demand, minimal_conflict, newer_count
+from ..core.solve import PROBLEM_WORDS, Solution, SolveFailureError, SolveProblem, SolveRequest
 from ..core.types import Finding
 from ..core.wishes import SolveLine
 from ..errors import Hint, SafeInstallError
 from ..ports import Reporter, Solver
+from .ground import Ground
 
 LineKey = tuple[str, str, int, str]
 MOST_CONFLICTS = 400
 """A bound on conflicts settled in one plan, so that a solver gone mad cannot keep us for ever."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """What every solve of one plan stands on."""
-
-    pins: Mapping[str, Pin]
-    constraints: tuple[str, ...]
-    placeholders: Mapping[str, str]
-    """{name: placeholder version} forced upon everybody; see `core.solve.provided_by`."""
-    preferences: Mapping[str, str]
-    allow_builds: bool
-    policy: Policy
-    indexes: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
-    """{pack: (granted index URL, names it serves)}."""
-    core_texts: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,34 +62,12 @@ class Search:
             answer = self._answer(list(current.values()), preferring=True)
         return self._restore(answer, current)
 
-    # --- asking ------------------------------------------------------------------------------------------------
+    # --- asking -------------------------------------------------------------------------------------------
 
     def _request(
         self, lines: Sequence[SolveLine], *, preferring: bool = False, extra: Mapping[str, str] | None = None
     ) -> SolveRequest:
-        groups: dict[str, list[str]] = {}
-        limits: list[str] = []
-        for line in sorted(lines, key=lambda line: line.key):
-            if line.line.constraint:
-                limits += [line.solver_text()] if line.applies and line.asks_version else []
-            else:
-                groups.setdefault(line.line.pack, []).append(line.solver_text())
-        inputs = [SolveInput(label="ComfyUI", texts=self.ground.core_texts)] if self.ground.core_texts else []
-        for pack, texts in groups.items():
-            index, indexed = self.ground.indexes.get(pack, ("", ()))
-            inputs.append(
-                SolveInput(label=pack, texts=tuple(dict.fromkeys(texts)), index=index, indexed=indexed)
-            )
-        overrides = {**self.ground.placeholders, **self.overrides, **(extra or {})}
-        return SolveRequest(
-            inputs=tuple(inputs),
-            constraints=tuple(
-                [*(text for text in self.ground.constraints if _name(text) not in overrides), *limits]
-            ),
-            overrides=tuple(f"{name}=={version}" for name, version in sorted(overrides.items())),
-            preferences=self.ground.preferences if preferring else {},
-            allow_builds=self.ground.allow_builds,
-        )
+        return self.ground.request(lines, {**self.overrides, **(extra or {})}, preferring=preferring)
 
     def _answer(
         self, lines: Sequence[SolveLine], *, preferring: bool = False, extra: Mapping[str, str] | None = None
@@ -121,7 +84,7 @@ class Search:
     def _fails(self, lines: Sequence[SolveLine]) -> bool:
         return isinstance(self._answer(lines), SolveFailureError)
 
-    # --- one pack alone ------------------------------------------------------------------------------------------
+    # --- one pack alone -----------------------------------------------------------------------------------
 
     def _settle_packs_alone(self, current: dict[LineKey, SolveLine]) -> None:
         """Compile each pack on its own (design note), and take out the lines that no set of versions can meet."""
@@ -161,7 +124,7 @@ class Search:
         if failure.problem is SolveProblem.CONFLICT or (
             line.asks_version and failure.problem is not SolveProblem.BUILD_FAILED
         ):
-            relaxed = replace(line, relaxed_by=self._losing_rule(line))
+            relaxed = replace(line, relaxed_by=self._losing_rule())
             without_core = self._request([line])
             free = self._answers([replace(without_core, constraints=(), overrides=())])[0]
             if isinstance(free, Solution):
@@ -192,7 +155,7 @@ class Search:
         )
         del current[line.key]
 
-    # --- one conflict --------------------------------------------------------------------------------------------
+    # --- one conflict -------------------------------------------------------------------------------------
 
     def _settle_one(
         self,
@@ -214,7 +177,7 @@ class Search:
         relaxable = [line for line in conflict if line.asks_version]
         loser = self._loser(conflict, relaxable)
         if loser is not None:
-            current[loser.key] = replace(loser, relaxed_by=self._losing_rule(loser, conflict))
+            current[loser.key] = replace(loser, relaxed_by=self._losing_rule(conflict))
             return
         answer = self._answer(conflict)
         if isinstance(answer, SolveFailureError) and self._override(answer, conflict):
@@ -245,7 +208,7 @@ class Search:
             ),
         )[0]
 
-    def _losing_rule(self, line: SolveLine, conflict: Sequence[SolveLine] = ()) -> str:
+    def _losing_rule(self, conflict: Sequence[SolveLine] = ()) -> str:
         packs = {other.line.pack for other in conflict}
         if len(packs) > 1:
             return f"{self.ground.policy.value}-wins"
@@ -282,7 +245,7 @@ class Search:
                 return True
         return False
 
-    # --- nothing given up in vain ------------------------------------------------------------------------------
+    # --- nothing given up in vain -------------------------------------------------------------------------
 
     def _restore(
         self, solution: Solution, current: dict[LineKey, SolveLine]
@@ -317,11 +280,6 @@ def _words(output: str) -> set[str]:
 def _below_demand(line: SolveLine, solution: Solution) -> bool:
     version = solution.versions.get(line.name, "")
     return bool(version) and Version(version) < demand(line.specifier)[0]
-
-
-def _name(text: str) -> str:
-    match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", text)
-    return canonicalize_name(match.group()) if match else ""
 
 
 def _not_solvable(failure: SolveFailureError) -> SafeInstallError:

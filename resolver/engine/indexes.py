@@ -52,14 +52,15 @@ def _finding(pack: str, option: IndexOption) -> Finding:
     if _is_index(option):
         return Finding(
             code="index-needs-consent",
-            message=f"{pack} asks for packages from another index ({option.value}); the configured index is used instead.",
+            message=f"{pack} asks for packages from another index ({option.value}); "
+            "the configured index is used instead.",
             pack=pack,
             file=option.file,
             line=option.line,
             hints=(
                 Hint(
                     "allow-indexes",
-                    "If you trust that index, repeat with --allow indexes; it then serves only this pack's own packages.",
+                    "If you trust that index, repeat with --allow indexes; it serves only this pack's own packages.",
                 ),
             ),
         )

@@ -19,7 +19,7 @@ from ..core.verdicts import changes_between, core_findings, library_findings, li
 from ..core.wishes import SolveLine, read_wishes
 from ..errors import Hint
 from ..ports import Reporter
-from .planning import OpenSolver, PlanInputs, SolverPorts
+from .plan_inputs import OpenSolver, PlanInputs, SolverPorts
 
 LAST_WINS = "last-wins"
 
@@ -31,7 +31,7 @@ def plan_one_by_one(
     report: Reporter,
     cancel: threading.Event | None,
 ) -> Plan:
-    """The plan that installing the packs one after the other comes to. Raises SolveFailureError when the network is down."""
+    """What installing the packs one after the other comes to. SolveFailureError when the network is down."""
     environment = inputs.environment
     packs = {pack.pack: pack for pack in inputs.packs}
     chosen = [packs[name] for name in order if name in packs] if order else list(inputs.packs)
@@ -48,7 +48,8 @@ def plan_one_by_one(
         wishes = read_wishes(pack.lines, rules=no_rules, environment=environment, allowed=inputs.allowed)
         findings += wishes.findings
         lines += wishes.lines
-        answer = _answer(ports, pack, wishes.lines, state, inputs, cancel)
+        request = _request(pack, wishes.lines, state, builds="builds" in inputs.allowed)
+        answer = _answer(ports, pack, request, cancel)
         if isinstance(answer, Finding):
             findings.append(answer)
             continue
@@ -98,21 +99,21 @@ def plan_one_by_one(
     )
 
 
-def _answer(
-    ports: SolverPorts,
-    pack: Gathered,
-    lines: Sequence[SolveLine],
-    state: Mapping[str, str],
-    inputs: PlanInputs,
-    cancel: threading.Event | None,
-) -> Solution | Finding:
+def _request(
+    pack: Gathered, lines: Sequence[SolveLine], state: Mapping[str, str], *, builds: bool
+) -> SolveRequest:
     texts = tuple(line.solver_text() for line in lines if not line.line.constraint)
-    request = SolveRequest(
+    return SolveRequest(
         inputs=(SolveInput(label=pack.pack, texts=texts),),
         constraints=tuple(line.solver_text() for line in lines if line.line.constraint and line.name),
         preferences=dict(state),
-        allow_builds="builds" in inputs.allowed,
+        allow_builds=builds,
     )
+
+
+def _answer(
+    ports: SolverPorts, pack: Gathered, request: SolveRequest, cancel: threading.Event | None
+) -> Solution | Finding:
     try:
         return ports.solver.solve(request, cancel)
     except SolveFailureError as failure:

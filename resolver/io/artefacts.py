@@ -72,7 +72,7 @@ class ArtefactFinder:
         return tuple(packages)
 
     def requires(self, packages: Sequence[LockedPackage]) -> Mapping[str, tuple[str, ...]]:
-        """{name: Requires-Dist} of packages that come as wheels; a package whose metadata cannot be read is left out."""
+        """{name: Requires-Dist} of packages that come as wheels; one whose metadata cannot be read is left out."""
 
         def read(package: LockedPackage) -> tuple[str, tuple[str, ...] | None]:
             return package.name, self._metadata(package)
@@ -81,7 +81,7 @@ class ArtefactFinder:
         with ThreadPoolExecutor(max_workers=16) as pool:
             return {name: lines for name, lines in pool.map(read, sources) if lines is not None}
 
-    # --- the lock ------------------------------------------------------------------------------------------------
+    # --- the lock -----------------------------------------------------------------------------------------
 
     def _read_lock(self, text: str) -> dict[str, tuple[Package, str]]:
         if not text:
@@ -121,7 +121,7 @@ class ArtefactFinder:
         tags = parse_wheel_filename(wheel.filename)[3]
         return min((self._ranks.get(tag, len(self._ranks)) for tag in tags), default=len(self._ranks))
 
-    # --- metadata ------------------------------------------------------------------------------------------------
+    # --- metadata -----------------------------------------------------------------------------------------
 
     def _metadata(self, package: LockedPackage) -> tuple[str, ...] | None:
         digest = package.hashes[0].partition(":")[2] if package.hashes else ""

@@ -91,7 +91,7 @@ class Keeping:
             self.pack_area, pack, digest_pack(Path(pack.path)), transaction=transaction, displaced=timestamp()
         )
 
-    # --- verification ---------------------------------------------------------------------------------------
+    # --- verification -------------------------------------------------------------------------------------
 
     def verify(
         self,
@@ -121,7 +121,7 @@ class Keeping:
             self._flaws[key] = tuple(sorted({*self._flaws.get(key, ()), flaw.label}))
         fs.write_json(self.state / FLAWS, {name: list(labels) for name, labels in self._flaws.items()})
 
-    # --- snapshots ------------------------------------------------------------------------------------------
+    # --- snapshots ----------------------------------------------------------------------------------------
 
     def take_snapshot(self, environment: Environment, reason: str, *, label: str = "") -> Snapshot:
         """The state now, not stored yet."""
@@ -174,7 +174,7 @@ class Keeping:
         found = _read_object(self.state / ARTEFACTS)
         return {name: entry for name, entry in found.items() if isinstance(entry, dict)}
 
-    # --- payloads -------------------------------------------------------------------------------------------
+    # --- payloads -----------------------------------------------------------------------------------------
 
     def find_distribution(
         self, wanted: SnapshotDistribution, since: str, taken_for: str = ""

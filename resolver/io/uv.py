@@ -8,23 +8,18 @@ import os
 import re
 import tempfile
 import threading
-import time
+import urllib.parse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from ..core.solve import Solution, SolveFailureError, SolveInput, SolveProblem, SolveRequest
+from ..core.solve import Solution, SolveFailureError, SolveInput, SolveRequest
 from ..core.types import PythonInfo
 from ..errors import Hint, SafeInstallError
 from .process import Completed, clean_environment, run
-from .uv_answers import classify, distinct, parse_solution, staging_error
-
-FRESH_SECONDS = 600
-"""How long an answer of the index counts as fresh: what the public index itself says in its cache headers.
-
-Some mirrors send no such header, and uv then asks again for hundreds of pages at every solve.
-"""
+from .solve_memory import FRESH_SECONDS, Memory
+from .uv_answers import classify, parse_solution, staging_error
 
 # What the public index itself answers: pages live ten minutes, a file never changes under its name.
 _CACHE_CONTROL = f'api = "max-age={FRESH_SECONDS}", files = "max-age=365000000, immutable"'
@@ -62,6 +57,7 @@ class Uv:
         self._cache = cache
         self._stubs = stubs
         self._refresh = refresh
+        self._memory = Memory(cache / "solves")
         self._lock = threading.Lock()
         self._settings: tuple[str, ...] | None = None
         self._fingerprint = ""
@@ -69,10 +65,10 @@ class Uv:
     def solve(self, request: SolveRequest, cancel: threading.Event | None = None) -> Solution:
         """The solution of one request, perhaps remembered from the last minutes. Raises SolveFailureError."""
         key = self._key(request)
-        remembered = self._recall(key)
+        remembered = None if self._refresh else self._memory.recall(key)
         if remembered is None:
             remembered = self._solve(request, cancel)
-            self._remember(key, remembered)
+            self._memory.remember(key, remembered)
         if isinstance(remembered, SolveFailureError):
             raise remembered
         return remembered
@@ -130,35 +126,20 @@ class Uv:
     ) -> None:
         """Fill `prefix` with exactly the packages of the lock file. All downloading and building happens here.
 
-        Raises SafeInstallError `stage-failed` (or a more telling code) with uv's last lines; the live environment is never written.
+        Raises SafeInstallError `stage-failed` (or a more telling code) with uv's last lines. Nothing live is written.
         """
-        # Copies, not hardlinks: a later in-place edit of an installed file must not reach uv's cache (peers.md 1.4) ... and
-        # where the file system can clone, uv clones. On one volume without clones a hardlink saves a full copy, so the mode
-        # is left to the caller's UV_LINK_MODE where set.
-        arguments = [
-            "pip",
-            "install",
-            "--prefix",
-            str(prefix),
-            "--python",
-            self._python.executable,
-            "--no-deps",
-            "-r",
-            str(pylock),
-        ]
-        arguments += [
-            "--no-progress",
-            "--link-mode",
-            os.environ.get("UV_LINK_MODE", "clone"),
-            *self._build_flags(allow_builds),
-        ]
-        arguments += [*(["--offline"] if offline else []), *(["--no-cache"] if past_cache else [])]
+        command = ["pip", "install", "--no-deps", "--no-progress", "-r", str(pylock)]
+        command += ["--prefix", str(prefix), "--python", self._python.executable]
+        # A clone where the file system has them, else uv falls back to hardlinks: a copy of some GB takes ten times as
+        # long. What an in-place edit elsewhere did to the shared bytes is found when the stage is checked.
+        command += ["--link-mode", os.environ.get("UV_LINK_MODE", "clone"), *self._build_flags(allow_builds)]
+        command += [*(["--offline"] if offline else []), *(["--no-cache"] if past_cache else [])]
         with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
-            done = self._run(arguments, folder, cancel)
+            done = self._run(command, folder, cancel)
         if done.returncode:
             raise staging_error(done.stderr)
 
-    # --- one compile ---------------------------------------------------------------------------------------------
+    # --- one compile --------------------------------------------------------------------------------------
 
     def _solve(self, request: SolveRequest, cancel: threading.Event | None) -> Solution | SolveFailureError:
         if not any(entry.texts for entry in request.inputs):
@@ -223,10 +204,10 @@ class Uv:
             [str(self._uv), *arguments, *settings], env=environment, cwd=folder, cancel=cancel, timeout=3600
         )
 
-    # --- how fresh the index's pages must be ---------------------------------------------------------------------
+    # --- how fresh the index's pages must be --------------------------------------------------------------
 
     def _fresh_settings(self) -> tuple[str, ...]:
-        """uv options that let index pages of the last minutes count as fresh; () where the user configured uv himself."""
+        """uv options that let recent index pages count as fresh; () where the user configured uv himself."""
         with self._lock:
             if self._settings is None:
                 self._settings = self._make_fresh_settings()
@@ -253,6 +234,10 @@ class Uv:
             )
         self._fingerprint = hashlib.sha256(done.stdout.encode()).hexdigest()
         urls = re.findall(r"^--(index-url|extra-index-url) (\S+)$", done.stdout, re.MULTILINE)
+        if any(is_at_hand(url) for _, url in urls) or os.environ.get("UV_FIND_LINKS"):
+            # An index on this machine answers at once, and changes under its owner's hands.
+            self._memory = Memory(None)
+            return ()
         own_settings = any(path.is_file() for path in _user_settings())
         if own_settings or done.returncode or not urls or any("@" in url or '"' in url for _, url in urls):
             # `--config-file` replaces the user's configuration, so it is used only where there is none to replace.
@@ -269,48 +254,15 @@ class Uv:
             return ()
         return ("--config-file", str(settings))
 
-    # --- remembered answers --------------------------------------------------------------------------------------
+    # --- remembered answers -------------------------------------------------------------------------------
 
     def _key(self, request: SolveRequest) -> str:
         self._fresh_settings()
-        stubs = sorted(os.listdir(self._stubs)) if self._stubs else []
+        # The stub folder is named by its content.
+        stubs = self._stubs.name if self._stubs else ""
         python = [self._python.executable, self._python.version, self._python.platform]
         body = json.dumps([asdict(request), stubs, python, self._fingerprint], sort_keys=True, default=str)
         return hashlib.sha256(body.encode()).hexdigest()
-
-    def _recall(self, key: str) -> Solution | SolveFailureError | None:
-        path = self._cache / "solves" / f"{key}.json"
-        try:
-            if self._refresh or time.time() - path.stat().st_mtime > FRESH_SECONDS:
-                return None
-            document = json.loads(path.read_text(encoding="utf-8"))
-            if "problem" in document:
-                return SolveFailureError(SolveProblem(document["problem"]), document["output"])
-            via, asked_by = distinct(document["via"]), distinct(document["asked_by"])
-            return Solution(versions=document["versions"], urls=document["urls"], via=via, asked_by=asked_by)
-        except (OSError, ValueError, KeyError, AttributeError, TypeError):
-            return None  # a cache: whatever cannot be read is asked again
-
-    def _remember(self, key: str, answer: Solution | SolveFailureError) -> None:
-        if isinstance(answer, SolveFailureError):
-            if answer.problem in (SolveProblem.NETWORK, SolveProblem.BUILD_FAILED):
-                return
-            document: dict[str, object] = {"problem": answer.problem.value, "output": answer.output}
-        else:
-            document = {
-                "versions": dict(answer.versions),
-                "urls": dict(answer.urls),
-                "via": dict(answer.via),
-                "asked_by": dict(answer.asked_by),
-            }
-        folder = self._cache / "solves"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
-                json.dump(document, file)
-            os.replace(file.name, folder / f"{key}.json")
-        except OSError:
-            return  # remembering is a convenience; a read-only state folder must not stop a plan
 
 
 def _write_input(root: Path, stem: str, entry: SolveInput) -> str:
@@ -329,10 +281,18 @@ def _write_input(root: Path, stem: str, entry: SolveInput) -> str:
     sources = "\n".join(f'{json.dumps(name)} = {{ index = "granted-{stem}" }}' for name in entry.indexed)
     (folder / "pyproject.toml").write_text(
         f'[project]\nname = "granted-{stem}"\nversion = "0"\ndependencies = [\n{dependencies}\n]\n'
-        f'[[tool.uv.index]]\nname = "granted-{stem}"\nurl = {json.dumps(entry.index)}\nexplicit = true\n[tool.uv.sources]\n{sources}\n',
+        f'[[tool.uv.index]]\nname = "granted-{stem}"\nurl = {json.dumps(entry.index)}\nexplicit = true\n'
+        f"[tool.uv.sources]\n{sources}\n",
         encoding="utf-8",
     )
     return f"{stem}/pyproject.toml"
+
+
+def is_at_hand(url: str) -> bool:
+    """Whether an index lies on this machine: a folder, or a server on a loopback address."""
+    parts = urllib.parse.urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme == "file" or host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _user_settings() -> list[Path]:

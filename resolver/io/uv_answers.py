@@ -49,42 +49,78 @@ def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
 
 
 def distinct(found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Each entry once, in order, without names that have none."""
     return {name: tuple(dict.fromkeys(entries)) for name, entries in found.items() if entries}
 
 
-_PROBLEMS: tuple[tuple[SolveProblem, str], ...] = (
+_PROBLEMS: tuple[tuple[SolveProblem, tuple[str, ...]], ...] = (
     (
         SolveProblem.NETWORK,
-        r"error sending request|dns error|failed to lookup|connection refused|connect error|timed out|network is unreachable"
-        r"|network was disabled|network connectivity is disabled|tls handshake|failed to fetch.{0,400}(50\d|429)|could not connect|invalid peer certificate"
-        r"|request failed after \d+ retr|error decoding response body|unsupported .content-type.|hash mismatch for package metadata",
+        (
+            "error sending request",
+            "dns error",
+            "failed to lookup",
+            "connection refused",
+            "connect error",
+            "timed out",
+            "network is unreachable",
+            "network was disabled",
+            "network connectivity is disabled",
+            "tls handshake",
+            r"failed to fetch.{0,400}(?:50\d|429)",
+            "could not connect",
+            "invalid peer certificate",
+            r"request failed after \d+ retr",
+            "error decoding response body",
+            "unsupported .content-type.",
+            "hash mismatch for package metadata",
+        ),
     ),
+    (SolveProblem.URL_UNREACHABLE, ("git operation failed", "failed to clone", "could not resolve host")),
     (
         SolveProblem.BUILD_FAILED,
-        r"failed to build|build backend returned an error|failed to (?:download|resolve) and build|git operation failed",
+        ("failed to build", "build backend returned an error", r"failed to (?:download|resolve) and build"),
     ),
     (
         SolveProblem.INVALID,
-        r"couldn't parse requirement|failed to parse|expected .{0,40}(?:version|marker|requirement)|unsupported requirement",
+        (
+            "couldn't parse requirement",
+            "failed to parse",
+            "expected .{0,40}(?:version|marker|requirement)",
+            "unsupported requirement",
+        ),
     ),
     (
         SolveProblem.NO_SUCH_PACKAGE,
-        r"was not found in the package registry|not found in the provided package locations|status code 404|unknown index",
+        (
+            "was not found in the package registry",
+            "not found in the provided package locations",
+            "status code 404",
+            "unknown index",
+        ),
     ),
-    (SolveProblem.NEEDS_BUILD, r"building from source is disabled|has no usable wheels|no usable wheels"),
+    (SolveProblem.NEEDS_BUILD, ("building from source is disabled", "no usable wheels")),
     (
         SolveProblem.NO_VERSION_FOR_PYTHON,
-        r"does not satisfy python|no wheels with a matching python|matching platform|requires-python|no matching distribution"
-        r"|there (?:is|are) no versions? of|no versions? of|only .{0,200} (?:is|are) available",
+        (
+            "does not satisfy python",
+            "no wheels with a matching python",
+            "matching platform",
+            "requires-python",
+            "no matching distribution",
+            r"no versions? of",
+            r"only .{0,200} (?:is|are) available",
+        ),
     ),
 )
+"""What uv's messages of each class contain, the class that explains most first."""
 
 
 def classify(output: str) -> SolveProblem:
     """The class of reason in uv's words. Only the class: which line is to blame is worked out from our own table."""
     text = " ".join(output.lower().split())
-    for problem, pattern in _PROBLEMS:
-        if re.search(pattern, text):
+    for problem, patterns in _PROBLEMS:
+        if any(re.search(pattern, text) for pattern in patterns):
             return problem
     return SolveProblem.CONFLICT
 
@@ -99,7 +135,7 @@ def staging_error(output: str) -> SafeInstallError:
             "A downloaded file is not the one the lock names.",
             Hint(
                 "do-not-trust-index",
-                "The index or a proxy serves another file under that name: do not install it; plan again with --refresh.",
+                "The index or a proxy serves another file under that name: do not trust it; plan with --refresh.",
             ),
         ),
         (

@@ -115,7 +115,7 @@ def _read_beside(address: str) -> str:
 
 def _read_inside(file: io.RawIOBase | io.BufferedReader) -> str:
     try:
-        with zipfile.ZipFile(file) as wheel:  # type: ignore[arg-type]
+        with zipfile.ZipFile(file) as wheel:
             names = [
                 name
                 for name in wheel.namelist()
