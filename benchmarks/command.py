@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import synthetic
+from .applying import bench_applying, tables
 from .index_pages import fresh_pages
 from .pack_sets import corpus_folder, corpus_set
 from .peers import comfy_cli, manager, pip, safe_install, uv
+from .places import prepare, remove_places
 from .planning import bench_planning, planning_table
 from .values import Contender, PackSet
 from .workshop import ROOT, BenchError, Workshop
@@ -38,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if "plan" in options.topics:
             document["plan"] = _plan(workshop, chosen, options)
+        if "apply" in options.topics:
+            document["apply"] = _apply(workshop, chosen, options)
     except BenchError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
@@ -86,6 +90,15 @@ def _plan(workshop: Workshop, chosen: Sequence[Contender], options: argparse.Nam
                 print(planning_table(rows), flush=True)
                 found += [row.to_dict() for row in rows]
     return found
+
+
+def _apply(workshop: Workshop, chosen: Sequence[Contender], options: argparse.Namespace) -> list[object]:
+    ground = prepare(workshop)
+    rows = bench_applying(ground, chosen, runs=options.runs)
+    for table in tables(rows):
+        print(table, flush=True)
+    remove_places(workshop)
+    return [row.to_dict() for row in rows]
 
 
 @contextmanager

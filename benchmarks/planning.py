@@ -41,7 +41,7 @@ class Planned:
             "process_seconds": self.result.process_seconds,
             "locked": self.result.locked,
             "error": self.result.error,
-            "stages": self.result.stages,
+            "parts": dict(self.result.parts),
             "score": asdict(self.score) if self.score else None,
             "versions": dict(self.result.versions),
         }

@@ -47,7 +47,7 @@ def run(
     variables: Mapping[str, str] | None = None,
     time_limit: float = 600.0,
 ) -> Ran:
-    """Run a command with empty input and a cleaned environment; its whole group ends after `time_limit` seconds."""
+    """Run a command with empty input and a cleaned environment; all its group ends at `time_limit`."""
     start = time.perf_counter()
     with subprocess.Popen(
         [str(part) for part in argv],

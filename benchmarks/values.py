@@ -62,8 +62,8 @@ class PlanResult:
     """Installed distributions it would take away."""
     error: str = ""
     """Why there is no lock, in its own last words."""
-    stages: tuple[tuple[str, float], ...] = ()
-    """Where the time went, where the contender tells: (stage, second at which it began)."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Where the time went, where the contender tells: {stage: seconds}."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +74,16 @@ class Place:
     venv: Path
     workshop: Workshop
     folder: Path
-    """The contender's own folder outside the environment."""
-    target: Mapping[str, str]
-    """{name: version} of what is to be installed or replaced: the same for all."""
-    gone: frozenset[str]
-    """Names the target replaces by others (an OpenCV variant)."""
+    """The contender's own, outside the environment and the ComfyUI."""
+    lock: Path
+    """What is to be installed, as `name==version` lines: the same for all."""
     pack: Path
-    """Folder of the pack whose installation asks for the target."""
+    """Folder of a pack, not installed yet, whose requirements lead to that lock."""
     freeze: Path
-    """What was installed before, as `uv pip freeze` wrote it."""
+    """What was installed before, as `name==version` lines."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    time_limit: float = 600.0
+    """Environment variables every tool gets: index, caches."""
+    time_limit: float = 900.0
 
     @property
     def python(self) -> Path:
@@ -97,9 +96,10 @@ class Done:
     """One act on a Place."""
 
     seconds: float
+    """The work alone, as a program that has been started already does it."""
     error: str = ""
     extra: Mapping[str, float] = field(default_factory=dict)
-    """Further figures by name, such as the part of the time spent before anything live was touched."""
+    """Parts of the time, where the contender tells: {stage: seconds}."""
 
 
 Act = Callable[[Place], Done]
@@ -115,7 +115,7 @@ class Contender:
     rollback: Act | None = None
     """Back to what was before `apply`, called on the Place after it."""
     applied_by: str = ""
-    """Name of the contender that applies before this one rolls back; itself by default."""
+    """Name of the contender that applies before this one rolls back; itself where empty."""
     snapshot: Act | None = None
     slow: bool = False
     """Left out of large sets and repeated less."""

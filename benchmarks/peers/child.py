@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..pins import read_pins
 from ..processes import Ran, run
-from ..values import PlanResult
+from ..values import Done, PlanResult
 
 
 def ask(
@@ -31,6 +31,17 @@ def ask(
         return ran, {}
     document = json.loads(answer.read_text(encoding="utf-8"))
     return ran, document if isinstance(document, dict) else {}
+
+
+def done(ran: Ran, answer: Mapping[str, object]) -> Done:
+    """The act in an answer with `seconds`, perhaps `parts` and `error`."""
+    measured = answer.get("seconds")
+    parts = answer.get("parts")
+    return Done(
+        seconds=float(measured) if isinstance(measured, (int, float)) else ran.seconds,
+        error=str(answer.get("error") or ran.complaint)[:300],
+        extra=parts if isinstance(parts, dict) else {},
+    )
 
 
 def plan_result(ran: Ran, answer: Mapping[str, object]) -> PlanResult:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..values import Contender, PlanJob, PlanResult
-from .child import ask, plan_result
+from ..values import Contender, Done, Place, PlanJob, PlanResult
+from .child import ask, done, plan_result
 
 CHILD = Path(__file__).with_name("comfy_cli_child.py")
 TIME_LIMIT = 60.0
@@ -17,7 +17,12 @@ def plan(job: PlanJob) -> PlanResult:
     ran, answer = ask(
         job.workshop.peer_python("comfy-cli"),
         CHILD,
-        {"comfyui": str(job.packs.comfyui), "python": str(job.packs.python), "folder": str(job.folder)},
+        {
+            "act": "plan",
+            "comfyui": str(job.packs.comfyui),
+            "python": str(job.packs.python),
+            "folder": str(job.folder),
+        },
         folder=job.folder,
         variables={**job.packs.variables, "UV_CACHE_DIR": str(job.folder / "uv")},
         time_limit=min(TIME_LIMIT, job.time_limit),
@@ -25,4 +30,25 @@ def plan(job: PlanJob) -> PlanResult:
     return plan_result(ran, answer)
 
 
-CONTENDERS = (Contender(name="comfy-cli 1.23, latest", plan=plan),)
+def apply(place: Place) -> Done:
+    """What it does with its lock."""
+    ran, answer = ask(
+        place.workshop.peer_python("comfy-cli"),
+        CHILD,
+        {
+            "act": "install",
+            "comfyui": str(place.comfyui),
+            "python": str(place.python),
+            "lock": str(place.lock),
+        },
+        folder=place.folder,
+        variables=place.variables,
+        time_limit=place.time_limit,
+    )
+    return done(ran, answer)
+
+
+CONTENDERS = (
+    Contender(name="comfy-cli 1.23, latest", plan=plan),
+    Contender(name="comfy-cli 1.23, install", apply=apply),
+)

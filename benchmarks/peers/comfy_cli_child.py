@@ -38,6 +38,21 @@ def plan(task: dict[str, str]) -> dict[str, object]:
     }
 
 
+def install(task: dict[str, str]) -> dict[str, object]:
+    """Install a lock, as it does after compiling one."""
+    from comfy_cli.uv import DependencyCompiler  # type: ignore[import-not-found, unused-ignore]
+
+    start = time.perf_counter()
+    try:
+        DependencyCompiler.Install(
+            cwd=task["comfyui"], executable=task["python"], reqFile=[task["lock"]], override=None
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it raises is its answer
+        return {"seconds": time.perf_counter() - start, "error": f"{type(error).__name__}: {error}"}
+    return {"seconds": time.perf_counter() - start}
+
+
 if __name__ == "__main__":
     given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    Path(given["answer"]).write_text(json.dumps(plan(given)), encoding="utf-8")
+    outcome = install(given) if given["act"] == "install" else plan(given)
+    Path(given["answer"]).write_text(json.dumps(outcome), encoding="utf-8")

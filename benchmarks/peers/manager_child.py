@@ -37,6 +37,17 @@ def plan(task: dict[str, str]) -> dict[str, object]:
     return {"seconds": seconds, "lock": Path(result.lockfile_path).read_text(encoding="utf-8")}
 
 
+def install(task: dict[str, str]) -> dict[str, object]:
+    """Install a lock, as its unified resolver does."""
+    from comfyui_manager.common import (  # type: ignore[import-not-found, unused-ignore]
+        unified_dep_resolver as manager,
+    )
+
+    start = time.perf_counter()
+    result = manager.UnifiedDepResolver(node_pack_paths=[]).install_from_lockfile(task["lock"])
+    return {"seconds": time.perf_counter() - start, "error": "" if result.success else result.stderr[-300:]}
+
+
 def restore(task: dict[str, str]) -> dict[str, object]:
     """Bring back a snapshot's pip lines, with every flag that its command line has for it."""
     from comfyui_manager.common import (  # type: ignore[import-not-found, unused-ignore]
@@ -57,5 +68,5 @@ if __name__ == "__main__":
     arguments.args = SimpleNamespace()  # type: ignore[attr-defined]
     # It lives in the environment it works on; here it works on another one, by the name of its interpreter.
     sys.executable = given["python"]
-    outcome = restore(given) if given["act"] == "restore" else plan(given)
+    outcome = {"plan": plan, "install": install, "restore": restore}[given["act"]](given)
     Path(given["answer"]).write_text(json.dumps(outcome), encoding="utf-8")

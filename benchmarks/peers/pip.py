@@ -7,7 +7,8 @@ import json
 from packaging.utils import canonicalize_name
 
 from ..processes import run
-from ..values import Contender, PlanJob, PlanResult
+from ..values import Contender, Done, Place, PlanJob, PlanResult
+from .uv import INSTALL
 
 
 def plan(job: PlanJob) -> PlanResult:
@@ -28,4 +29,29 @@ def plan(job: PlanJob) -> PlanResult:
     return PlanResult(seconds=ran.seconds, process_seconds=ran.seconds, locked=True, versions=versions)
 
 
-CONTENDERS = (Contender(name="pip install --dry-run", plan=plan, slow=True),)
+def apply(place: Place) -> Done:
+    """`pip install -r` of a lock."""
+    return _pip(place, "install", "--quiet", "-r", place.lock)
+
+
+def rollback(place: Place) -> Done:
+    """`pip install -r` of what was frozen before."""
+    return _pip(place, "install", "--quiet", "-r", place.freeze)
+
+
+def snapshot(place: Place) -> Done:
+    """`pip freeze`."""
+    return _pip(place, "freeze")
+
+
+def _pip(place: Place, *arguments: object) -> Done:
+    command = [place.python, "-m", "pip", *arguments]
+    ran = run(command, cwd=place.folder, variables=place.variables, time_limit=place.time_limit)
+    return Done(seconds=ran.seconds, error=ran.complaint)
+
+
+CONTENDERS = (
+    Contender(name="pip install --dry-run", plan=plan, slow=True),
+    Contender(name="pip install", apply=apply, rollback=rollback, applied_by=INSTALL, slow=True),
+    Contender(name="pip freeze", snapshot=snapshot),
+)

@@ -8,7 +8,9 @@ from packaging.utils import canonicalize_name
 
 from ..pins import read_pins
 from ..processes import run
-from ..values import Contender, PlanJob, PlanResult
+from ..values import Contender, Done, Place, PlanJob, PlanResult
+
+INSTALL = "uv pip install"
 
 
 def plan_compile(job: PlanJob) -> PlanResult:
@@ -51,7 +53,42 @@ def _variables(job: PlanJob) -> dict[str, str]:
     return {**job.packs.variables, "UV_CACHE_DIR": str(job.folder / "uv")}
 
 
+def apply(place: Place, *options: str) -> Done:
+    """`uv pip install` of a lock, in place."""
+    return _pip(place, "install", "--no-deps", "-r", place.lock, *options)
+
+
+def apply_copies(place: Place) -> Done:
+    """The same with copies in place of links to uv's cache, so that an edited file stays the user's own."""
+    return apply(place, "--link-mode", "copy")
+
+
+def rollback_install(place: Place) -> Done:
+    """`uv pip install` of what was frozen before."""
+    return _pip(place, "install", "-r", place.freeze)
+
+
+def rollback_sync(place: Place) -> Done:
+    """`uv pip sync` to what was frozen before."""
+    return _pip(place, "sync", place.freeze)
+
+
+def snapshot(place: Place) -> Done:
+    """`uv pip freeze`."""
+    return _pip(place, "freeze")
+
+
+def _pip(place: Place, act: str, *arguments: object) -> Done:
+    command = [place.workshop.uv, "pip", act, "--python", place.python, *arguments]
+    ran = run(command, cwd=place.folder, variables=place.variables, time_limit=place.time_limit)
+    return Done(seconds=ran.seconds, error=ran.complaint)
+
+
 CONTENDERS = (
     Contender(name="uv pip compile", plan=plan_compile),
     Contender(name="uv pip install --dry-run", plan=plan_install),
+    Contender(name=INSTALL, apply=apply, rollback=rollback_install),
+    Contender(name="uv pip install, copies", apply=apply_copies),
+    Contender(name="uv pip sync", rollback=rollback_sync, applied_by=INSTALL),
+    Contender(name="uv pip freeze", snapshot=snapshot),
 )
