@@ -10,6 +10,7 @@ from .cli_kept_text import list_lines, snapshot_diff_lines, snapshot_lines, snap
 from .cli_plan_text import finding_lines
 from .cli_work import Outcome, Work
 from .core.snapshot import Snapshot, SnapshotDiff, diff_snapshots, to_dict
+from .engine.in_force import snapshot_now
 from .transaction.lockfile import OwnerLock, lock_path
 
 NOW = "now"
@@ -48,7 +49,7 @@ def _change(work: Work, args: argparse.Namespace) -> Outcome:
     with OwnerLock(lock_path(work.site.state), f"snapshot {args.action}"):
         if args.action == "create":
             environment = work.site.environment()
-            done = store.save(work.site.take_snapshot(environment, "by hand", label=args.label.strip()))
+            done = store.save(snapshot_now(work.site, environment, "by hand", label=args.label.strip()))
         elif args.action == "import":
             done = store.import_(Path(args.file))
         elif args.action == "label":
@@ -70,7 +71,7 @@ def _diff(work: Work, args: argparse.Namespace) -> Outcome:
 
 def _named(work: Work, name: str) -> Snapshot:
     if name == NOW:
-        return work.site.take_snapshot(work.site.environment(), "now")
+        return snapshot_now(work.site, work.site.environment(), "now")
     return work.site.snapshots.get(name)
 
 

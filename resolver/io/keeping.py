@@ -225,7 +225,8 @@ class Keeping:
     def tidy(self) -> None:
         """Remove our own folders that are empty."""
         for area in {self.area, self.pack_area}:
-            for folder in (area / "stages", area / "incoming", area / "payloads", area / "trash", area):
+            units = (area / "payloads").glob("*")
+            for folder in (*units, *(area / name for name in ("stages", "incoming", "payloads", "trash")), area):
                 try:
                     folder.rmdir()
                 except OSError:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from uv import find_uv_bin
 
 from comfyui_safe_install.resolver import cli
 from comfyui_safe_install.tests.kit.comfy import make_comfy
-from comfyui_safe_install.tests.kit.index import Fault, IndexServer
+from comfyui_safe_install.tests.kit.index import Fault, HangingIndex, IndexServer
 from comfyui_safe_install.tests.kit.package import ROOT
 from comfyui_safe_install.tests.kit.trees import Entry, hash_tree
 from comfyui_safe_install.tests.kit.venvs import Venv, run_python
@@ -353,22 +352,6 @@ def test_another_one_at_work_is_busy(bench: Workbench, run: Runner) -> None:
         assert run.document("plan", bench.calm)["ok"]
         other.communicate()
     assert run.document("install", bench.calm)["ok"]
-
-
-class HangingIndex(IndexServer):
-    """An index that never finishes sending wheels until it is let go."""
-
-    def __init__(self, folder: Path) -> None:
-        """Hang from the start."""
-        super().__init__(folder)
-        self.asked, self.go = threading.Event(), threading.Event()
-
-    def fault_of(self, what: str) -> Fault | None:
-        """Wait in the answer to a whole wheel; metadata comes at once."""
-        if self.requests[f"/files/{what}"]:
-            self.asked.set()
-            self.go.wait(60)
-        return None
 
 
 @pytest.fixture

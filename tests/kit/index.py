@@ -84,6 +84,24 @@ class IndexServer:
         self._server.server_close()
 
 
+class HangingIndex(IndexServer):
+    """An index that never finishes sending wheels until it is let go; all else comes at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Hang from the start."""
+        super().__init__(folder)
+        self.asked = threading.Event()
+        """Set once somebody waits for a wheel."""
+        self.go = threading.Event()
+
+    def fault_of(self, what: str) -> Fault | None:
+        """Wait in the answer to a whole wheel; metadata comes at once."""
+        if self.requests[f"/files/{what}"]:
+            self.asked.set()
+            self.go.wait(60)
+        return None
+
+
 def _handler_for(index: IndexServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -150,9 +150,9 @@ class Installation:
         return Answer(code=code, document=json.loads(out.getvalue()), words=err.getvalue())
 
     def start(
-        self, *arguments: str, kill_after: int = NEVER, environment: Mapping[str, str] | None = None
+        self, *arguments: str, kill_after: int | str = NEVER, environment: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
-        """One command with --json, in a process of its own that kills itself after so many journal lines."""
+        """One command with --json, in a process of its own; `kill_after` as `kit.kill_after` takes it."""
         script = ROOT / "tests" / "kit" / "kill_after.py"
         return subprocess.Popen(
             [sys.executable, str(script), str(kill_after), *self._places(), "--json", *arguments],

@@ -1,8 +1,11 @@
-"""Runs the command line in a process that kills itself right after the Nth journal line is on disk.
+"""Runs the command line in a process that kills itself right after a chosen journal line is on disk.
 
     python tests/kit/kill_after.py 7 --comfyui DIR install ./pack --yes
+    python tests/kit/kill_after.py 7:SIGTERM --comfyui DIR install ./pack --yes
+    python tests/kit/kill_after.py verifying:SIGINT --comfyui DIR install ./pack --yes
 
-The hook lives here, never in the product. With N larger than the number of lines, the run ends as usual.
+The line is chosen by its number, or by the state it enters; the signal is SIGKILL unless another is named. The
+hook lives here, never in the product. Where there is no such line, the run ends as usual.
 """
 
 from __future__ import annotations
@@ -11,24 +14,28 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 
-def kill_after(lines: int) -> None:
-    """Let this process die by SIGKILL when `lines` journal lines were durably written."""
+def kill_after(when: str) -> None:
+    """Let this process send itself a signal when the chosen journal line is durably written."""
+    line, _, name = when.partition(":")
+    number = signal.Signals[name or "SIGKILL"]
     journal: Any = importlib.import_module("comfyui_safe_install.resolver.transaction.journal").Journal
     append = journal.append
     written = 0
 
     @wraps(append)
-    def append_then_die(*arguments: object, **named: object) -> object:
+    def append_then_die(self: object, body: object) -> object:
         nonlocal written
-        result: object = append(*arguments, **named)
+        result: object = append(self, body)
         written += 1
-        if written == lines:
-            os.kill(os.getpid(), signal.SIGKILL)
+        state = body.get("state") if isinstance(body, Mapping) else None
+        if line in (str(written), state):
+            os.kill(os.getpid(), number)
         return result
 
     journal.append = append_then_die
@@ -38,6 +45,6 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     package: Any = importlib.import_module("kit.package")
     package.register_package()
-    kill_after(int(sys.argv[1]))
+    kill_after(sys.argv[1])
     cli: Any = importlib.import_module("comfyui_safe_install.resolver.cli")
     sys.exit(cli.main(sys.argv[2:]))
