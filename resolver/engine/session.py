@@ -48,10 +48,14 @@ class Session:
 
         `to_apply`: fetch to where the packs can be renamed into place from, not to a temporary folder.
         """
+        if to_apply:
+            self.site.check_writable()
         self.report.stage("fetch", "Fetching sources")
         aside = Aside(self.site, "plan an install") if to_apply else Scratch()
         try:
-            fetched = tuple(self._fetch(text, aside.folder) for text in sources)
+            # Each in a folder of its own: two sources may have the same name.
+            places = [aside.folder / str(number) for number in range(len(sources))]
+            fetched = tuple(self._fetch(text, place) for text, place in zip(sources, places, strict=True))
             _refuse_twice(fetched)
             return self._plan_fetched(fetched, options, aside)
         except BaseException:
@@ -174,6 +178,7 @@ class Session:
     def _fetch(self, text: str, aside: Path) -> Fetched:
         if self.cancel is not None and self.cancel.is_set():
             raise CancelledError("cancelled", "Cancelled; nothing was changed.")
+        aside.mkdir()
         return self.site.fetch(text, aside, self.cancel, self.report.log)
 
     def _plan_fetched(

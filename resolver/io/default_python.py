@@ -25,7 +25,11 @@ def default_python(comfyui: Path, *, env: Mapping[str, str] | None = None) -> Ch
     """
     environ = os.environ if env is None else env
     for name in ("venv", ".venv"):
-        if (found := _python_in(comfyui / name)) is not None:
+        found = _python_in(comfyui / name)
+        if found is None and (comfyui / name / "pyvenv.cfg").is_file():
+            # Its Python is gone (an upgrade of the system's): to be said, never replaced by another environment.
+            found = comfyui / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        if found is not None:
             return ChosenPython(executable=found, reason=f"ComfyUI has its own environment in {name}")
     for name in ("python_embeded", "python_embedded"):  # The Windows package really spells it so.
         if (found := _python_in(comfyui.parent / name)) is not None:
