@@ -8,7 +8,6 @@ from packaging.utils import canonicalize_name
 
 from ..processes import run
 from ..values import Contender, Done, Place, PlanJob, PlanResult
-from .uv import INSTALL
 
 
 def plan(job: PlanJob) -> PlanResult:
@@ -52,6 +51,6 @@ def _pip(place: Place, *arguments: object) -> Done:
 
 CONTENDERS = (
     Contender(name="pip install --dry-run", plan=plan, slow=True),
-    Contender(name="pip install", apply=apply, rollback=rollback, applied_by=INSTALL, slow=True),
+    Contender(name="pip install", apply=apply, rollback=rollback, slow=True),
     Contender(name="pip freeze", snapshot=snapshot),
 )
