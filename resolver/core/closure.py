@@ -33,7 +33,7 @@ def applying_requirements(
 def closure(
     roots: Iterable[tuple[str, Iterable[str]]], requires: Requires, markers: Mapping[str, str]
 ) -> frozenset[str]:
-    """All names reachable from the roots (name, extras) through `requires`; names without metadata end a path."""
+    """All names reachable from the roots (name, extras) through `requires`; without metadata a path ends."""
     seen: set[tuple[str, tuple[str, ...]]] = set()
     todo = [(canonicalize_name(name), tuple(sorted(extras))) for name, extras in roots]
     while todo:
@@ -64,8 +64,8 @@ def broken_library_lines(
         for requirement in applying_requirements(
             requires.get(name, ()), markers, (extras or {}).get(name, ())
         ):
-            target: str = canonicalize_name(requirement.name)
-            target = stands_for.get(target, target)
+            asked = canonicalize_name(requirement.name)
+            target = stands_for.get(asked, asked)
             version = versions.get(target)
             if requirement.url and version is not None:
                 continue

@@ -1,4 +1,4 @@
-"""The plan: what would change, what was decided, what the user should know; with a fingerprint of all that."""
+"""The plan: what would change, what was decided, what the user should know; with a fingerprint."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the environment, the lock, the changes and the decisions: equal plans, equal fingerprints."""
+        """Digest of the environment, the lock, the changes and the decisions: the same plan has the same."""
         body = [
             environment_fingerprint(self.environment.distributions),
             [

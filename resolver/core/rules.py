@@ -11,7 +11,15 @@ from packaging.utils import canonicalize_name
 
 from ..errors import Hint, UsageError
 
-KINDS = ("keep", "protect", "one-of", "rename", "drop", "companion")
+NEEDS = {
+    "keep": ("packages",),
+    "protect": ("packages",),
+    "one-of": ("members",),
+    "rename": ("names",),
+    "drop": ("packages", "stdlib"),
+    "companion": ("require",),
+}
+"""{kind of rule: fields of which it needs at least one}; what each kind does stands in `rules.toml`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +93,8 @@ class Rules:
     def dropped(self, name: str, stdlib_modules: frozenset[str]) -> Rule | None:
         """The rule by which nothing is to be installed for that name, or None.
 
-        A name counts as the standard library's only if the target Python has such a module (`distutils` went in 3.12).
+        A name counts as the standard library's only if the target Python has such a module
+        (`distutils` went in 3.12).
         """
         for rule in self.of_kind("drop"):
             if rule.covers(name) or (rule.stdlib and name.replace("-", "_") in stdlib_modules):
@@ -112,21 +121,33 @@ class Rules:
 
 
 def parse_rules(*tables: Mapping[str, object]) -> Rules:
-    """Rules from one or more parsed TOML documents, later ones replacing earlier ones of the same code.
+    """Rules from one or more parsed TOML documents, later documents over earlier ones.
 
-    Raises UsageError `rules-invalid` naming the rule and the field.
+    A rule replaces one of the same code in an earlier document, and counts before all rules of earlier
+    documents: the first rule that covers a name is the one that counts. Raises UsageError `rules-invalid`
+    naming the rule and the field.
     """
     merged: dict[str, Rule | None] = {}
-    for table in tables:
-        entries = table.get("rule", [])
-        if not isinstance(entries, list):
-            raise _invalid("(file)", "`rule` must be an array of tables")
-        for entry in entries:
-            if not isinstance(entry, Mapping):
-                raise _invalid("(file)", "each `rule` must be a table")
-            code = _text(entry, "code", "(unnamed)")
-            merged[code] = None if entry.get("disabled") is True else _parse_rule(code, entry)
+    for table in reversed(tables):
+        own = _parse_table(table)
+        merged.update({code: rule for code, rule in own.items() if code not in merged})
     return Rules(tuple(rule for rule in merged.values() if rule is not None))
+
+
+def _parse_table(table: Mapping[str, object]) -> dict[str, Rule | None]:
+    """{code: rule} of one document; None for a rule it disables."""
+    entries = table.get("rule", [])
+    if not isinstance(entries, list):
+        raise _invalid("(file)", "`rule` must be an array of tables")
+    rules: dict[str, Rule | None] = {}
+    for entry in entries:
+        if not isinstance(entry, Mapping):
+            raise _invalid("(file)", "each `rule` must be a table")
+        code = _text(entry, "code", "(unnamed)")
+        if code in rules:
+            raise _invalid(code, "the code stands twice in one file")
+        rules[code] = None if entry.get("disabled") is True else _parse_rule(code, entry)
+    return rules
 
 
 def choose_member(
@@ -134,7 +155,7 @@ def choose_member(
 ) -> Family | None:
     """Which one member of a `one-of` family shall be there; None when nobody wants any.
 
-    `installed`: members in the environment; `asked`: members pack lines name; `required`: members that installed
+    `installed`: members in the environment; `asked`: members pack lines name; `required`: members that
     distributions require. Soft features count only when required.
     """
     features = {member.name: member.features for member in rule.members}
@@ -165,11 +186,13 @@ def choose_member(
 
 def _parse_rule(code: str, entry: Mapping[str, object]) -> Rule:
     kind = _text(entry, "kind", code)
-    if kind not in KINDS:
-        raise _invalid(code, f"kind is {kind!r}, not one of {', '.join(KINDS)}")
+    if kind not in NEEDS:
+        raise _invalid(code, f"kind is {kind!r}, not one of {', '.join(NEEDS)}")
     members: list[Member] = []
     raw_members = entry.get("members", [])
-    for raw in raw_members if isinstance(raw_members, list) else []:
+    if not isinstance(raw_members, list):
+        raise _invalid(code, "`members` must be a list of tables")
+    for raw in raw_members:
         if not isinstance(raw, Mapping):
             raise _invalid(code, "each member must be a table with name and features")
         members.append(
@@ -180,27 +203,31 @@ def _parse_rule(code: str, entry: Mapping[str, object]) -> Rule:
         )
     if kind == "one-of" and len(members) < 2:  # noqa: PLR2004 - a family of one needs no rule
         raise _invalid(code, "a one-of rule needs at least two members")
-    raw_names = entry.get("names")
-    names: dict[str, str] | None = None
-    if isinstance(raw_names, Mapping):
-        names = {
-            canonicalize_name(str(key)): canonicalize_name(str(value)) for key, value in raw_names.items()
-        }
-    when = entry.get("when")
-    return Rule(
+    raw_names = entry.get("names", {})
+    if not isinstance(raw_names, Mapping) or not all(isinstance(name, str) for name in raw_names.values()):
+        raise _invalid(code, "`names` must be a table of texts")
+    names: dict[str, str] = {
+        canonicalize_name(key): canonicalize_name(value) for key, value in raw_names.items()
+    }
+    when = _text(entry, "when", code) if kind == "companion" else ""
+    rule = Rule(
         code=code,
         kind=kind,
         says=_text(entry, "says", code),
-        packages=tuple(text.lower().replace("_", "-") for text in _texts(entry, "packages", code)),
+        packages=tuple(canonicalize_name(text) for text in _texts(entry, "packages", code)),
         stdlib=entry.get("stdlib") is True,
         members=tuple(members),
         soft=frozenset(_texts(entry, "soft", code)),
         sticky=frozenset(_texts(entry, "sticky", code)),
-        names=names,
-        when=_requirement(code, when) if isinstance(when, str) else None,
+        names=names or None,
+        when=_requirement(code, when) if when else None,
         require=tuple(_requirement(code, text) for text in _texts(entry, "require", code)),
         install_hint=str(entry.get("install_hint", "")),
     )
+    if not any(getattr(rule, field) for field in NEEDS[kind]):
+        # A misspelt field must not make a rule that says much and does nothing.
+        raise _invalid(code, f"a rule of kind {kind} needs `{'` or `'.join(NEEDS[kind])}`")
+    return rule
 
 
 def _requirement(code: str, text: str) -> Requirement:
@@ -210,14 +237,14 @@ def _requirement(code: str, text: str) -> Requirement:
         raise _invalid(code, f"{text!r} is no requirement: {error}") from error
 
 
-def _text(entry: Mapping[object, object] | Mapping[str, object], key: str, code: str) -> str:
+def _text(entry: Mapping[str, object], key: str, code: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or not value:
         raise _invalid(code, f"`{key}` must be a text that is not empty")
     return value
 
 
-def _texts(entry: Mapping[object, object] | Mapping[str, object], key: str, code: str) -> tuple[str, ...]:
+def _texts(entry: Mapping[str, object], key: str, code: str) -> tuple[str, ...]:
     value = entry.get(key, [])
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise _invalid(code, f"`{key}` must be a list of texts")

@@ -90,7 +90,14 @@ class Session:
         core = self.site.core()
         gathered = {each.name: self.site.gather(each.name, Path(each.path)) for each in packs.values()}
         remaining = [each for other, each in gathered.items() if other != name]
-        gone = orphans(environment, core, remaining, gathered[name], brought_by_us=self._brought_by_us())
+        gone = orphans(
+            environment,
+            core,
+            remaining,
+            gathered[name],
+            rules=self.site.rules,
+            brought_by_us=self._brought_by_us(),
+        )
         after = {each: version for each, version in environment.versions.items() if each not in gone}
         requires = {dist.name: dist.requires for dist in environment.distributions}
         library = library_lines(environment, after, requires, {})
@@ -240,7 +247,9 @@ class Session:
             return SolverPorts(solver=solver, artefacts=artefacts)
 
         if options.strategy == ONE_BY_ONE:
-            return plan_one_by_one(inputs, open_solver, order, self.report, self.cancel)
+            return plan_one_by_one(
+                inputs, open_solver, self.probe, order=order, report=self.report, cancel=self.cancel
+            )
         return Planner(
             inputs=inputs, open_solver=open_solver, probe=self.probe, report=self.report, cancel=self.cancel
         ).plan()
