@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,10 +32,10 @@ def needed_changes(
     markers: Mapping[str, str],
     stands_for: Mapping[str, str],
 ) -> frozenset[str]:
-    """The names whose change the focus lines need, directly or because keeping the old would break somebody's line.
+    """The names whose change the focus lines need, or without which somebody's line would break.
 
-    A change is needed when its name is in the closure of a focus line, or when a line that held before would no
-    longer hold among the changes already needed.
+    A change is needed when its name is in the closure of a focus line, or when a line that held before would
+    no longer hold among the changes already needed. `others`: the lines of everybody else.
     """
     changed = {
         name
@@ -47,10 +47,9 @@ def needed_changes(
     ]
     needed = closure(roots, after.requires, markers) & changed
     while True:
-        now = Side(
-            versions=_mixed(before.versions, after.versions, needed),
-            requires=_mixed(before.requires, after.requires, needed),
-        )
+        versions = _mixed(before.versions, after.versions, needed)
+        requires = _mixed(before.requires, after.requires, needed)
+        now = Side(versions=versions, requires=requires)
         wanting = set(_newly_broken(before, now, others, markers, stands_for))
         more = closure(((name, ()) for name in wanting & changed), after.requires, markers) & changed
         # A family's other members go away exactly when the chosen one comes.
@@ -70,38 +69,31 @@ def _mixed(before: Mapping[str, T], after: Mapping[str, T], needed: Iterable[str
     return mixed
 
 
-@dataclass(frozen=True, slots=True)
-class _Versions:
-    """A set of versions, asked through the families that stand in for each other."""
-
-    versions: Mapping[str, str]
-    stands_for: Mapping[str, str]
-
-    def meet(self, name: str, specifier: SpecifierSet) -> bool:
-        """Whether the package, or what provides its modules, is there in a version the specifier accepts."""
-        version = self.versions.get(name) or self.versions.get(self.stands_for.get(name, name))
-        return version is not None and specifier.contains(version, prereleases=True)
-
-
 def _newly_broken(
     before: Side,
     now: Side,
     lines: Sequence[SolveLine],
     markers: Mapping[str, str],
     stands_for: Mapping[str, str],
-) -> Iterator[str]:
+) -> Iterable[str]:
     """Names to look at: a package some line no longer accepts, and the distribution whose line that is."""
-    then, there = _Versions(before.versions, stands_for), _Versions(now.versions, stands_for)
+
+    def holds(side: Side, name: str, specifier: SpecifierSet) -> bool:
+        version = side.versions.get(name) or side.versions.get(stands_for.get(name, name))
+        return version is not None and specifier.contains(version, prereleases=True)
+
     for line in lines:
-        limits = line.applies and line.name and not line.url
-        if limits and then.meet(line.name, line.specifier) and not there.meet(line.name, line.specifier):
+        if not line.applies or not line.name or line.url:
+            continue
+        if holds(before, line.name, line.specifier) and not holds(now, line.name, line.specifier):
             yield line.name
     for owner, version in now.versions.items():
         for requirement in applying_requirements(now.requires.get(owner, ()), markers):
             name = canonicalize_name(requirement.name)
-            if there.meet(name, requirement.specifier):
+            if holds(now, name, requirement.specifier):
                 continue
-            if before.versions.get(owner) == version and not then.meet(name, requirement.specifier):
+            was_there = before.versions.get(owner) == version
+            if was_there and not holds(before, name, requirement.specifier):
                 continue  # broken before, and none of our business now
             yield name
             yield owner

@@ -1,7 +1,8 @@
-"""Settling wishes that cannot all be met: core wins over packs, newest wins between packs (design note, option c).
+"""Settling wishes that cannot all be met: core wins over packs, newest wins between packs.
 
-Giving up a *pack's* version limit never breaks a library: the solver still holds every library to its own bounds.
-So a losing line is relaxed (its name stays, its limits go) rather than overridden.
+This is option c of the design note. Giving up a *pack's* version limit never breaks a library: the solver
+still holds every library to its own bounds. So a losing line is relaxed (its name stays, its limits go)
+rather than overridden.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from .types import CORE, Decision, Wish
 from .wishes import SolveLine
 
 T = TypeVar("T")
+LineKey = tuple[str, str, int, str]
+"""See `SolveLine.key`."""
 
 
 class Policy(str, Enum):
@@ -41,7 +44,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """Versions no pack can leave, without one version being fixed (core's own specifier, a companion rule)."""
+    """Versions no pack can leave, without one being fixed (core's own specifier, a companion rule)."""
 
     specifier: SpecifierSet
     rule: str
@@ -56,15 +59,21 @@ Limits = Mapping[str, tuple[Limit, ...]]
 def settle_direct_clashes(
     lines: Sequence[SolveLine], *, pins: Mapping[str, Pin], limits: Limits, policy: Policy
 ) -> tuple[SolveLine, ...]:
-    """The lines with those relaxed that contradict a pin, core's own limits, or each other by their specifiers alone.
+    """The lines with those relaxed that contradict a pin, core's own limits, or each other by themselves.
 
     Pure and order-independent; running it on its own result changes nothing.
     """
-    losers: dict[tuple[str, str, int, str], str] = {}
+    losers: dict[LineKey, str] = {}
     by_name: dict[str, list[SolveLine]] = {}
+    by_url: dict[str, list[SolveLine]] = {}
     for line in lines:
-        if line.applies and line.name and line.asks_version:
-            by_name.setdefault(line.name, []).append(line)
+        if line.applies and line.name and not line.relaxed_by:
+            if line.url:
+                by_url.setdefault(line.name, []).append(line)
+            elif line.asks_version:
+                by_name.setdefault(line.name, []).append(line)
+    for name, asking in by_url.items():
+        losers.update(_losing_urls(asking, pins.get(name)))
     for name, asking in by_name.items():
         pin = pins.get(name)
         if pin:
@@ -86,8 +95,19 @@ def settle_direct_clashes(
     return tuple(replace(line, relaxed_by=losers[line.key]) if line.key in losers else line for line in lines)
 
 
+def _losing_urls(lines: Sequence[SolveLine], pin: Pin | None) -> dict[LineKey, str]:
+    """{key: rule} of lines whose URL is not followed: the package stays as it is, or comes from another."""
+    if pin:
+        return {line.key: pin.rule for line in lines}
+    packs: dict[str, set[str]] = {}
+    for line in lines:
+        packs.setdefault(line.url, set()).add(line.line.pack)
+    chosen = max(sorted(packs), key=lambda url: len(packs[url]))
+    return {line.key: "one-url" for line in lines if line.url != chosen}
+
+
 def _largest_agreement(lines: Sequence[SolveLine], limit: SpecifierSet, policy: Policy) -> list[SolveLine]:
-    """Lines that can all be met together: grown from the newest demand, or (fewest-broken) the largest such set."""
+    """Lines that can be met together: grown from the newest demand, or (fewest-broken) the most there are."""
     combined = limit
     for line in lines:
         combined &= line.specifier
@@ -140,8 +160,8 @@ def demand(specifier: SpecifierSet) -> tuple[Version, Version]:
 def minimal_conflict(items: Sequence[T], fails: Callable[[Sequence[T]], bool]) -> tuple[T, ...]:
     """A smallest (by inclusion) part of `items` for which `fails` is true; QuickXplain (Junker, AAAI 2004).
 
-    `fails` must be monotone: adding items never makes a failing set succeed. Returns () if `fails(())` is true
-    already or `fails(items)` is false. Calls `fails` about k * log2(n / k) times for k items of n.
+    `fails` must be monotone: adding items never makes a failing set succeed. Returns () if `fails(())` is
+    true already or `fails(items)` is false. Calls `fails` about k * log2(n / k) times for k items of n.
     """
     if not fails(items) or fails(()):
         return ()
@@ -166,28 +186,38 @@ def newer_count(candidate: Mapping[str, str], other: Mapping[str, str]) -> int:
     """How many packages are newer in `candidate` than in `other`, less how many are older."""
     balance = 0
     for name, version in candidate.items():
-        if name in other and other[name] != version:
+        # A package from a URL may have no version yet.
+        if version and other.get(name, version) not in ("", version):
             balance += 1 if Version(version) > Version(other[name]) else -1
     return balance
 
 
 def violated_lines(lines: Iterable[SolveLine], versions: Mapping[str, str]) -> tuple[SolveLine, ...]:
-    """The lines that a set of {name: version} does not meet: package missing, or another version."""
-    return tuple(
-        line
-        for line in lines
-        if line.applies
-        and line.name
-        and not line.url
-        and not (line.line.constraint and line.name not in versions)
-        and (line.name not in versions or not line.accepts(versions[line.name]))
-    )
+    """The lines that a set of {name: version} does not meet: package missing, another version or origin."""
+    return tuple(line for line in lines if line.applies and line.name and not _is_met(line, versions))
+
+
+def _is_met(line: SolveLine, versions: Mapping[str, str]) -> bool:
+    if line.url:
+        return not line.relaxed_by
+    if line.name not in versions:
+        return line.line.constraint
+    return line.accepts(versions[line.name])
 
 
 def version_decisions(
-    lines: Sequence[SolveLine], versions: Mapping[str, str], *, pins: Mapping[str, Pin], limits: Limits
+    lines: Sequence[SolveLine],
+    versions: Mapping[str, str],
+    *,
+    pins: Mapping[str, Pin],
+    limits: Limits,
+    reasons: Mapping[str, str],
 ) -> tuple[Decision, ...]:
-    """One decision per package whose lines could not all be met: who wants what, and whose line is violated."""
+    """One decision per package whose lines could not all be met: who wants it, and whose line is violated.
+
+    `reasons`: {code of a rule: the rule in words}.
+    """
+    known = {**REASONS, **reasons, **{pin.rule: pin.reason for pin in pins.values()}}
     violated: dict[str, list[SolveLine]] = {}
     for line in violated_lines(lines, versions):
         violated.setdefault(line.name, []).append(line)
@@ -196,9 +226,9 @@ def version_decisions(
         losing = violated[name]
         pin = pins.get(name)
         rules = sorted({line.relaxed_by for line in losing if line.relaxed_by})
-        rule = pin.rule if pin else (rules[0] if rules else "not-solvable")
+        rule = pin.rule if pin else (rules[0] if rules else "library-bounds")
         strong = ((pin.wish,) if pin else ()) + tuple(limit.wish for limit in limits.get(name, ()))
-        reasons = {limit.rule: limit.reason for limit in limits.get(name, ())}
+        known |= {limit.rule: limit.reason for limit in limits.get(name, ())}
         decisions.append(
             Decision(
                 package=name,
@@ -210,7 +240,7 @@ def version_decisions(
                     )
                 ),
                 violates=tuple(line.wish for line in losing),
-                reason=pin.reason if pin else reasons.get(rule, REASONS.get(rule, "")),
+                reason=pin.reason if pin else known.get(rule, ""),
             )
         )
     return tuple(decisions)
@@ -219,9 +249,10 @@ def version_decisions(
 REASONS = {
     "core-wins": "ComfyUI's own requirements always win over a pack's.",
     "newest-wins": "Between packs the newest version wanted wins.",
-    "fewest-broken-wins": "Between packs the version that violates the fewest lines wins, the newest of those.",
+    "fewest-broken-wins": "Between packs the version that violates the fewest lines wins, newest of those.",
     "pack-contradicts-itself": "The pack's own lines cannot all be met together; the newest demand was kept.",
     "library-bounds": "Another wanted package does not allow this version.",
+    "one-url": "Packs ask for the package from different URLs; the one most packs name was taken.",
 }
 """What each rule of the merge says, in words."""
 

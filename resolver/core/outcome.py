@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..errors import Hint
+from ..errors import Hint, redact
 from .plan import LineOutcome, PackStatus
-from .types import Change, Decision, Environment, Finding, Gathered, RequirementLine
+from .types import Change, Decision, Environment, Finding, Gathered
+from .verdicts import ALREADY_UNSATISFIED
+from .wishes import NOTHING_INSTALLED
 
 BLOCKING = (
     "line-conflict",
@@ -26,7 +28,10 @@ BLOCKING = (
 """Findings on a pack being installed that stop the install: part of what it needs would be missing."""
 
 BY_POLICY = ("line-needs-build", "url-needs-consent", "no-record", "duplicate-metadata")
-"""Those of them, and of the reasons against a change, that a consent or a rule decides: refused, not failed."""
+"""Those of them, and of the reasons against a change, that a consent decides: refused, not failed."""
+
+LineId = tuple[str, str, int, str]
+"""Pack, file, line number and text: one place may hold several lines."""
 
 
 def line_outcomes(
@@ -35,58 +40,70 @@ def line_outcomes(
     findings: Sequence[Finding],
     markers: Mapping[str, str],
 ) -> tuple[LineOutcome, ...]:
-    """One outcome per line, option and include of every pack, and per line that is only a finding. None is lost."""
-    found: dict[_Place, str] = {}
-    for finding in findings:
-        if finding.pack and finding.line:
-            found.setdefault((finding.pack, finding.file, finding.line), finding.code)
-    overruled = {
-        (wish.pack, wish.requirement): decision.rule
-        for decision in decisions
-        for wish in (decision.violates or decision.wanted)
-        if decision.violates or decision.chosen == "nothing installed"
-    }
-    ended: list[LineOutcome] = []
+    """One outcome per line, option and include of every pack, and per line that is only a finding.
+
+    None is lost, and none has two.
+    """
+    reasons = _Reasons(decisions, findings)
+    outcomes: list[LineOutcome] = []
     for pack in packs:
-        ended += [_end_of_line(line, found, overruled, markers) for line in pack.lines]
-        for option in pack.options:
-            code = found.get((pack.pack, option.file, option.line), "")
-            place = (pack.pack, option.file, option.line)
-            ended.append(_outcome(place, option.option, "finding" if code else "taken", code))
-        ended += [_outcome((pack.pack, each.file, each.line), each.target, "taken") for each in pack.includes]
-    seen = {(entry.pack, entry.file, entry.line) for entry in ended}
-    for finding in findings:
-        place = (finding.pack, finding.file, finding.line)
-        if finding.pack and finding.line and place not in seen:
-            ended.append(_outcome(place, finding.message, "finding", finding.code))
-    distinct = {(entry.pack, entry.file, entry.line, entry.text): entry for entry in ended}
-    return tuple(distinct[key] for key in sorted(distinct))
+        for line in dict.fromkeys(pack.lines):
+            place = (pack.pack, line.file, line.line, line.text)
+            if line.applies(markers):
+                outcomes.append(_outcome(place, *reasons.of_line(place)))
+            else:
+                outcomes.append(_outcome(place, "taken", "not-applicable"))
+        for option in dict.fromkeys(pack.options):
+            place = (pack.pack, option.file, option.line, f"{option.option} {redact(option.value)}".rstrip())
+            outcomes.append(_outcome(place, *reasons.of_line(place)))
+        for include in pack.includes:
+            outcomes.append(_outcome((pack.pack, include.file, include.line, include.target), "taken"))
+    covered = {(entry.pack, entry.file, entry.line, entry.text) for entry in outcomes}
+    outcomes += [
+        _outcome(
+            (finding.pack, finding.file, finding.line, finding.text or finding.message),
+            "finding",
+            finding.code,
+        )
+        for finding in findings
+        if finding.pack and finding.line and finding.code not in INFORMATIVE
+        if (finding.pack, finding.file, finding.line, finding.text) not in covered
+    ]
+    return tuple(sorted(outcomes, key=lambda entry: (entry.pack, entry.file, entry.line, entry.text)))
 
 
-_Place = tuple[str, str, int]
-"""(pack, file, line number)."""
+class _Reasons:
+    """Why lines ended other than taken as they are."""
+
+    def __init__(self, decisions: Sequence[Decision], findings: Sequence[Finding]) -> None:
+        self._overruled = {
+            (wish.pack, wish.requirement): decision.rule
+            for decision in decisions
+            for wish in (decision.violates or decision.wanted)
+            if decision.violates or decision.chosen == NOTHING_INSTALLED
+        }
+        self._found = {
+            (finding.pack, finding.file, finding.line, finding.text): finding.code
+            for finding in findings
+            if finding.text
+        }
+        self._whole_packs = {
+            finding.pack: finding.code
+            for finding in findings
+            if not finding.line and finding.code.startswith("line-")
+        }
+
+    def of_line(self, place: LineId) -> tuple[str, str]:
+        """(outcome, detail)."""
+        rule = self._overruled.get((place[0], place[3]))
+        if rule:
+            return "decision", rule
+        code = self._found.get(place) or self._whole_packs.get(place[0])
+        return ("finding", code) if code else ("taken", "")
 
 
-def _end_of_line(
-    line: RequirementLine,
-    found: Mapping[_Place, str],
-    overruled: Mapping[tuple[str, str], str],
-    markers: Mapping[str, str],
-) -> LineOutcome:
-    place = (line.pack, line.file, line.line)
-    if not line.applies(markers):
-        return _outcome(place, line.text, "taken", "not-applicable")
-    rule = overruled.get((line.pack, line.text))
-    if rule:
-        return _outcome(place, line.text, "decision", rule)
-    code = found.get(place)
-    if code and code not in INFORMATIVE:
-        return _outcome(place, line.text, "finding", code)
-    return _outcome(place, line.text, "taken")
-
-
-def _outcome(place: _Place, text: str, outcome: str, detail: str = "") -> LineOutcome:
-    pack, file, line = place
+def _outcome(place: LineId, outcome: str, detail: str = "") -> LineOutcome:
+    pack, file, line, text = place
     return LineOutcome(pack=pack, file=file, line=line, text=text, outcome=outcome, detail=detail)
 
 
@@ -100,9 +117,11 @@ def pack_statuses(packs: Sequence[Gathered], outcomes: Sequence[LineOutcome]) ->
     for pack in sorted(packs, key=lambda pack: pack.pack):
         own = [outcome for outcome in outcomes if outcome.pack == pack.pack]
         failed = [outcome for outcome in own if outcome.outcome == "finding"]
-        taken = [outcome for outcome in own if outcome.outcome != "finding"]
-        reason = ", ".join(sorted({outcome.detail for outcome in failed}))
-        status = "ok" if not failed else "partial" if taken else "unresolvable"
+        codes = {outcome.detail for outcome in failed}
+        reason = ", ".join(sorted(codes))
+        # What was only left alone was never tried.
+        lost = len(failed) == len(own) and bool(codes - {ALREADY_UNSATISFIED})
+        status = "ok" if not failed else "unresolvable" if lost else "partial"
         statuses.append(PackStatus(name=pack.pack, status=status, reason=reason))
     return tuple(statuses)
 
@@ -110,7 +129,10 @@ def pack_statuses(packs: Sequence[Gathered], outcomes: Sequence[LineOutcome]) ->
 def refusals_for(
     focus: Collection[str], findings: Sequence[Finding], changes: Sequence[Change], environment: Environment
 ) -> tuple[Finding, ...]:
-    """Why not to apply the plan: a pack being installed lacks what it needs, or a change cannot be undone."""
+    """Why the plan must not be applied.
+
+    A pack being installed cannot get what it needs, or a change could not be undone.
+    """
     refusals = [finding for finding in findings if finding.pack in focus and finding.code in BLOCKING]
     for change in changes:
         dist = environment.get(change.name)
@@ -120,8 +142,8 @@ def refusals_for(
             refusals.append(
                 Finding(
                     code="no-record",
-                    message=f"{dist.name} {dist.version} was installed without a RECORD file, so nobody can tell which "
-                    f"files are its own; it cannot be changed safely (PEP 627).",
+                    message=f"{dist.name} {dist.version} was installed without a RECORD file, so nobody can "
+                    "tell which files are its own; it cannot be changed safely (PEP 627).",
                     hints=(
                         Hint(
                             "reinstall-by-hand",

@@ -1,17 +1,16 @@
-"""What no pack can move: core's closure, what rules keep, what cannot be moved at all, and our own runtime."""
+"""What no pack can move: core's closure, what rules keep, what nobody can move, and our own runtime."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from .closure import applying_requirements, closure
-from .merge import CORE_PIN_REASON, Limit, Limits, Pin
+from .merge import CORE_PIN_REASON, Limit, Limits, Pin, core_pin
 from .rules import Rules
-from .types import CORE, Distribution, Environment, Wish
+from .types import Distribution, Environment, Wish
 from .wishes import SolveLine
 
 OWN_NAME = "Safe Install"
@@ -20,6 +19,7 @@ OWN_RUNTIME = (
     "packaging>=26.1",
     "pydantic~=2.0",
     "pyyaml",
+    "tomli; python_version<'3.11'",
     "tqdm",
     "uv>=0.13",
 )
@@ -39,10 +39,10 @@ def pins_of(
 ) -> dict[str, Pin]:
     """{name: pin} of installed distributions that stay as they are.
 
-    With `repair`, a distribution of core's closure that core (or another of its closure) does not accept is not
-    pinned, so that it can be brought in line.
+    With `repair`, a distribution of core's closure that core (or another of its closure) does not accept is
+    not pinned, so that it can be brought in line.
     """
-    wishes = {line.name: line.wish for line in core_lines if line.name}
+    wishes = {line.name: line.wish for line in core_lines if line.name and line.applies}
     reached = core_closure(environment, core_lines)
     unfit = _unfit(environment, core_lines, reached) if repair else frozenset()
     pins = {}
@@ -54,13 +54,13 @@ def pins_of(
             )
         elif dist.conda or dist.editable:
             kind = "conda" if dist.conda else "editable"
-            reason = f"It is {kind}-installed: none of its files could be swapped and undone, so it stays."
+            reason = f"It is {kind}-installed: no files of its own could be swapped and undone, so it stays."
             pins[dist.name] = Pin(
                 version=dist.version, rule=f"{kind}-kept", reason=reason, wish=_as_installed(dist)
             )
         elif dist.name in reached and dist.name not in unfit:
-            wish = wishes.get(dist.name, Wish(pack=CORE, requirement=f"{dist.name}=={dist.version}"))
-            pins[dist.name] = Pin(version=dist.version, rule="core-wins", reason=CORE_PIN_REASON, wish=wish)
+            wish = wishes.get(dist.name)
+            pins[dist.name] = core_pin(dist.name, dist.version, wish.requirement if wish else "")
     return pins
 
 
@@ -97,22 +97,21 @@ def companion_limits(rules: Rules, pins: Mapping[str, Pin]) -> dict[str, tuple[L
 def runtime_limits(environment: Environment, pins: Mapping[str, Pin]) -> dict[str, tuple[Limit, ...]]:
     """Our own requirements, where they hold now: no pack may break the tool that can undo it."""
     limits: dict[str, tuple[Limit, ...]] = {}
-    for text in OWN_RUNTIME:
-        requirement = Requirement(text)
+    for requirement in applying_requirements(OWN_RUNTIME, environment.python.markers):
         name = canonicalize_name(requirement.name)
         version = environment.versions.get(name)
         if (
             version
             and name not in pins
-            and requirement.specifier.contains(version, prereleases=True)
             and requirement.specifier
+            and requirement.specifier.contains(version, prereleases=True)
         ):
             limits[name] = (
                 Limit(
                     specifier=requirement.specifier,
                     rule="own-runtime-protected",
                     reason="Safe Install's own runtime stays usable, so that every change can be undone.",
-                    wish=Wish(pack=OWN_NAME, requirement=text),
+                    wish=Wish(pack=OWN_NAME, requirement=str(requirement)),
                 ),
             )
     return limits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ..errors import Hint, SafeInstallError
@@ -43,6 +43,8 @@ class Solution:
     """{canonical name: names of the packages that depend on it}."""
     asked_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """{canonical name: labels of the inputs (packs) that ask for it}."""
+    indexes: Mapping[str, str] = field(default_factory=dict)
+    """{canonical name: index URL} of packages that another index serves, which a pack was granted."""
 
     @property
     def stood_in(self) -> dict[str, tuple[str, ...]]:
@@ -56,11 +58,10 @@ class Solution:
     def without_placeholders(self) -> Solution:
         """The solution with only what can really be installed."""
         gone = self.stood_in
-        return Solution(
+        return replace(
+            self,
             versions={name: version for name, version in self.versions.items() if name not in gone},
-            urls=self.urls,
             via={name: wanters for name, wanters in self.via.items() if name not in gone},
-            asked_by=self.asked_by,
         )
 
 

@@ -25,6 +25,8 @@ class Finding:
     file: str = ""
     line: int = 0
     hints: tuple[Hint, ...] = ()
+    text: str = ""
+    """The text of the line or option it is about, since one place may hold several; else empty."""
 
     def to_dict(self) -> dict[str, object]:
         """The finding as the JSON object of `plan --json`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from packaging.requirements import Requirement
@@ -12,42 +12,49 @@ from packaging.utils import canonicalize_name
 from ..errors import Hint
 from .closure import Requires, applying_requirements, broken_library_lines, closure
 from .diff import Build, diff_distributions
-from .merge import Pin
+from .families import as_installed
+from .merge import REASONS, Pin
 from .plan import LibraryLine
 from .protection import core_closure
 from .rules import Rules
 from .types import CORE, Change, Decision, Environment, Finding, Gathered, LockedPackage, RequirementLine
 from .wishes import SolveLine, Wishes, read_wishes
 
+ALREADY_UNSATISFIED = "already-unsatisfied"
+"""Code of the finding on a line that did not hold before and is left alone."""
 UNCLAIMED = "(installed)"
 """The name under which installed distributions that no pack and not core asks for take part in a solve."""
 
 
-def unclaimed_lines(
-    environment: Environment, core: Wishes, lines: Sequence[RequirementLine]
-) -> tuple[RequirementLine, ...]:
-    """A line for each installed distribution that nobody we know asks for: the user's own.
+def unclaimed_lines(environment: Environment, lines: Sequence[SolveLine]) -> tuple[SolveLine, ...]:
+    """A line for each installed distribution that none of these lines reaches: the user's own, for instance.
 
-    It asks for no version, but so the bounds of what the user installed count when versions are chosen.
+    It asks for no version, but so the bounds of what is installed count when versions are chosen. No rule
+    reads it: what is installed has the name it has.
     """
+    markers = environment.python.markers
     requires = {dist.name: dist.requires for dist in environment.distributions}
-    roots: list[tuple[str, Iterable[str]]] = [(line.name, line.extras) for line in core.lines if line.name]
-    roots += [(line.name, line.requirement.extras) for line in lines if line.requirement]
-    claimed = closure(roots, requires, environment.python.markers)
-    needed = closure(
-        [
-            (canonicalize_name(requirement.name), ())
-            for dist in environment.distributions
-            for requirement in applying_requirements(dist.requires, environment.python.markers)
-        ],
-        {},
-        environment.python.markers,
-    )
-    return tuple(
-        RequirementLine(pack=UNCLAIMED, file="", line=0, text=dist.name, requirement=Requirement(dist.name))
+    asking = [line for line in lines if line.applies and line.name and not line.line.constraint]
+    reached = closure(((line.name, line.extras) for line in asking), requires, markers)
+    required = {
+        canonicalize_name(requirement.name)
         for dist in environment.distributions
-        if dist.name not in claimed and dist.name not in needed
-    )
+        for requirement in applying_requirements(dist.requires, markers)
+        if canonicalize_name(requirement.name) != dist.name
+    }
+    own = [dist.name for dist in environment.distributions if dist.name not in reached | required]
+    reached |= closure(((name, ()) for name in own), requires, markers)
+    for dist in environment.distributions:
+        # What is left requires each other in a circle.
+        if dist.name not in reached:
+            own.append(dist.name)
+            reached |= closure([(dist.name, ())], requires, markers)
+    return tuple(_bare(name) for name in sorted(own))
+
+
+def _bare(name: str) -> SolveLine:
+    line = RequirementLine(pack=UNCLAIMED, file="", line=0, text=name, requirement=Requirement(name))
+    return SolveLine(line=line, name=name)
 
 
 def left_alone(
@@ -65,14 +72,16 @@ def left_alone(
             kept.append(line if line.line.pack in focus or not line.url else replace(line, url=""))
             continue
         if line.line.constraint:
-            continue
+            continue  # it asks for nothing, so nothing is missing
         findings.append(
             Finding(
-                code="already-unsatisfied",
-                message=f"{line.line.pack} asks for {line.line.text}, which does not hold now; it is left as it is.",
+                code=ALREADY_UNSATISFIED,
+                message=f"{line.line.pack} asks for {line.line.text}, which does not hold now; "
+                "it is left as it is.",
                 pack=line.line.pack,
                 file=line.line.file,
                 line=line.line.line,
+                text=line.line.text,
                 hints=(Hint("sync", "Run `safe-install sync` to bring everything in line at once."),),
             )
         )
@@ -83,6 +92,8 @@ def _holds_now(line: SolveLine, environment: Environment, rules: Rules) -> bool:
     family = rules.family_of(line.name)
     names = [line.name, *(member.name for member in family.members)] if family else [line.name]
     installed = [environment.versions[name] for name in names if name in environment.versions]
+    if line.line.constraint and not installed:
+        return True
     return any(line.url or line.accepts(version) for version in installed)
 
 
@@ -117,7 +128,7 @@ def library_lines(
 
 
 def library_findings(lines: Sequence[LibraryLine], overrides: Mapping[str, str]) -> tuple[Finding, ...]:
-    """A finding for each library line that no decision explains: broken before, or a package that is never fetched."""
+    """A finding for each library line that no decision explains: broken before, or never fetched."""
     findings = []
     for line in lines:
         if line.package in overrides and not line.was_broken:
@@ -150,8 +161,8 @@ def override_decisions(
                 chosen=version,
                 wanted=((pin.wish,) if pin else ()) + violated,
                 violates=violated,
-                reason=(pin.reason if pin else "Between packs the newest version wanted wins.")
-                + " A library asks for another version; it is tried in a child process before anything goes live.",
+                reason=f"{pin.reason if pin else REASONS['newest-wins']} A library asks for another version; "
+                "it is tried in a child process before anything goes live.",
             )
         )
     return tuple(decisions)
@@ -161,7 +172,7 @@ def core_findings(core: Wishes, after: Mapping[str, str]) -> tuple[Finding, ...]
     """Core's own lines that do not hold after the plan."""
     findings = []
     for line in core.lines:
-        if not line.applies or not line.name:
+        if not line.applies or not line.name or line.line.constraint:
             continue
         version = after.get(line.name)
         if version is None or not line.accepts(version):
@@ -199,7 +210,32 @@ def python_findings(packs: Sequence[Gathered], environment: Environment) -> tupl
     )
 
 
+def hash_findings(lines: Sequence[SolveLine], packages: Sequence[LockedPackage]) -> tuple[Finding, ...]:
+    """A finding for each line whose `--hash` is not that of the file to be fetched (pip's hash mode)."""
+    offered = {package.name: package for package in packages if package.hashes}
+    return tuple(
+        Finding(
+            code="hash-not-offered",
+            message=f"{line.line.pack} asks for {line.line.text} with a hash that the file of {line.name} "
+            f"{offered[line.name].version} does not have.",
+            pack=line.line.pack,
+            file=line.line.file,
+            line=line.line.line,
+            text=line.line.text,
+            hints=(
+                Hint(
+                    "do-not-trust-index",
+                    "The file is not the one the pack's author tried: do not install it.",
+                ),
+            ),
+        )
+        for line in lines
+        if line.applies and line.line.hashes and not line.relaxed_by and line.name in offered
+        if not set(line.line.hashes) & set(offered[line.name].hashes)
+    )
+
+
 def core_names(environment: Environment, core: Gathered, rules: Rules) -> frozenset[str]:
     """The installed distributions core's own lines reach."""
     wishes = read_wishes(core.lines, rules=rules, environment=environment, allowed=("urls",))
-    return core_closure(environment, wishes.lines)
+    return core_closure(environment, as_installed(wishes.lines, rules=rules, environment=environment))

@@ -5,24 +5,31 @@ Every line ends as one of: a wish (perhaps under another name, by a rule), a dec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
 from ..errors import Hint
-from .rules import Family, Rule, Rules, choose_member
+from .origins import installed_from
+from .rules import Family, Rule, Rules
 from .types import Decision, Environment, Finding, RequirementLine, Wish
 
 CONSENTS = ("builds", "indexes", "urls", "install-py")
 """What a user can allow beyond wheels from the configured index (architecture 7)."""
 
+NOTHING_INSTALLED = "nothing installed"
+"""What was chosen where a name is part of Python or of the host."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolveLine:
-    """One line as the solver sees it. `relaxed_by` names the rule by which its version limits were given up."""
+    """One line as the solver sees it.
+
+    `relaxed_by` names the rule by which its version limits (or its URL) were given up.
+    """
 
     line: RequirementLine
     name: str
@@ -57,13 +64,13 @@ class SolveLine:
             return self.url
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
         marker = f" ; {self.marker}" if self.marker else ""
-        if self.url:
+        if self.url and not self.relaxed_by:
             return f"{self.name}{extras} @ {self.url}{marker}"
         specifier = "" if self.relaxed_by else str(self.specifier)
         return f"{self.name}{extras}{specifier}{marker}"
 
     def accepts(self, version: str) -> bool:
-        """Whether the version satisfies the line as written. Pre-releases count: an installed one is a fact."""
+        """Whether the version satisfies the line's limits. Pre-releases count: an installed one is a fact."""
         return self.specifier.contains(version, prereleases=True)
 
 
@@ -77,11 +84,6 @@ class Wishes:
     findings: tuple[Finding, ...] = ()
 
     @property
-    def excluded(self) -> frozenset[str]:
-        """Names the solver must leave out of the graph: the members of a family that were not chosen."""
-        return frozenset(other for family in self.families for other in family.others)
-
-    @property
     def stands_for(self) -> dict[str, str]:
         """{member of a family not chosen: the member that provides its modules}."""
         return {other: family.chosen for family in self.families for other in family.others}
@@ -90,27 +92,26 @@ class Wishes:
 def read_wishes(
     lines: Sequence[RequirementLine], *, rules: Rules, environment: Environment, allowed: Collection[str]
 ) -> Wishes:
-    """Each line as a wish, a decision or a finding, before families are settled. Order-independent per line."""
-    python = environment.python
+    """Each line as a wish, a decision or a finding, before families are settled. Their order counts not."""
     installed = environment.versions
+    asking = {(line.pack, line.file, line.line, line.text) for line in lines if not line.constraint}
     solve_lines: list[SolveLine] = []
     findings: list[Finding] = []
     decisions: dict[tuple[str, str], Decision] = {}
     for line in lines:
-        wanted = _wanted(line, rules, python.stdlib_modules, python.markers, allowed)
-        if isinstance(wanted, Finding):
-            findings.append(wanted)
-            continue
+        if line.constraint and (line.pack, line.file, line.line, line.text) in asking:
+            continue  # a file read by `-r` and by `-c`: who asks for a version limits it
+        wanted = _wanted(line, rules, environment)
         if isinstance(wanted, Decision):
-            _merge_decision(decisions, wanted)
+            merge_decision(decisions, wanted)
             continue
-        rule = rules.never_fetched(wanted.name) if wanted.applies else None
-        if rule and wanted.name not in installed and not line.constraint:
+        rule = rules.never_fetched(wanted.name) if wanted.applies and not line.constraint else None
+        if rule and wanted.name not in installed:
             findings.append(_never_fetched(wanted, rule))
-        elif rule and wanted.url:
-            _merge_decision(
-                decisions, _overrule(wanted, rule, f"{wanted.name} {installed.get(wanted.name, '')}".strip())
-            )
+        elif (
+            wanted.url and wanted.applies and "urls" not in allowed and not _is_kept(wanted, rules, installed)
+        ):
+            findings.append(_url_needs_consent(line))
         else:
             solve_lines.append(wanted)
     return Wishes(
@@ -120,88 +121,22 @@ def read_wishes(
     )
 
 
-def settle_families(
-    wishes: Wishes, *, rules: Rules, environment: Environment, required: Collection[str] = ()
-) -> Wishes:
-    """The wishes with every line of a `one-of` family asking for the one member chosen.
-
-    `required`: names that packages of the solution require. Starts from unsettled wishes (`read_wishes`).
-    """
-    families = choose_families(wishes.lines, rules=rules, environment=environment, required=required)
-    lines = tuple(substitute_family(line, families) for line in wishes.lines)
-    decisions = {(decision.package, decision.rule): decision for decision in wishes.decisions}
-    for family in families:
-        decision = _family_decision(family, lines)
-        if decision:
-            _merge_decision(decisions, decision)
-    return replace(
-        wishes, lines=lines, families=families, decisions=tuple(decisions[key] for key in sorted(decisions))
-    )
-
-
-def choose_families(
-    lines: Sequence[SolveLine], *, rules: Rules, environment: Environment, required: Collection[str] = ()
-) -> tuple[Family, ...]:
-    """The member chosen of each `one-of` family that anybody wants, asks for by dependency, or has installed."""
-    chosen = []
-    for rule in rules.of_kind("one-of"):
-        names = {member.name for member in rule.members}
-        asked = {
-            line.name for line in lines if line.applies and not line.line.constraint and line.name in names
-        }
-        needs = {name for name in required if name in names}
-        for dist in environment.distributions:
-            needs |= _required_names(dist.requires, environment.python.markers) & names
-        installed = [dist.name for dist in environment.distributions if dist.name in names]
-        family = choose_member(rule, installed=installed, asked=asked, required=needs)
-        if family:
-            chosen.append(family)
-    return tuple(chosen)
-
-
-def substitute_family(line: SolveLine, families: Sequence[Family]) -> SolveLine:
-    """The line under the chosen member's name, where it asks for another member of a family."""
-    for family in families:
-        if line.name in family.others:
-            return replace(line, name=family.chosen, url="", substituted_by=family.rule.code)
-    return line
-
-
-def _wanted(
-    line: RequirementLine,
-    rules: Rules,
-    stdlib_modules: frozenset[str],
-    markers: Mapping[str, str],
-    allowed: Collection[str],
-) -> SolveLine | Finding | Decision:
-    applies = line.applies(markers)
-    direct = line.requirement is None or bool(line.requirement.url)
-    if direct and applies and "urls" not in allowed:
-        return Finding(
-            code="url-needs-consent",
-            message=f"{line.pack} asks for a direct URL, which no index vouches for: {line.text}",
-            pack=line.pack,
-            file=line.file,
-            line=line.line,
-            hints=(
-                Hint(
-                    "allow-urls",
-                    "Look at the URL; if you trust it, repeat with --allow urls (and builds, where it is source).",
-                ),
-            ),
-        )
+def _wanted(line: RequirementLine, rules: Rules, environment: Environment) -> SolveLine | Decision:
+    applies = line.applies(environment.python.markers)
+    there = installed_from(line.url, line.name, environment) if line.url else None
     if line.requirement is None:
-        return SolveLine(line=line, name="", url=line.url, applies=applies)
+        name = there.name if there else ""
+        return SolveLine(line=line, name=name, url="" if there else line.url, applies=applies)
     requirement, name, substituted = line.requirement, line.name, ""
-    renamed = rules.renamed(name)
+    renamed = rules.renamed(name) if not requirement.url else None
     if renamed:
         name, substituted = renamed[0], renamed[1].code
-    dropped = rules.dropped(name, stdlib_modules)
+    dropped = rules.dropped(name, environment.python.stdlib_modules) if applies else None
     if dropped and not requirement.url:
         return Decision(
             package=name,
             rule=dropped.code,
-            chosen="nothing installed",
+            chosen=NOTHING_INSTALLED,
             wanted=(Wish(pack=line.pack, requirement=line.text),),
             reason=dropped.says,
         )
@@ -209,11 +144,32 @@ def _wanted(
         line=line,
         name=name,
         extras=tuple(sorted(requirement.extras)),
-        specifier=SpecifierSet() if substituted and not requirement.specifier else requirement.specifier,
+        specifier=requirement.specifier,
         marker=str(requirement.marker) if requirement.marker else "",
-        url=requirement.url or "",
+        url="" if there else requirement.url or "",
         applies=applies,
         substituted_by=substituted,
+    )
+
+
+def _is_kept(line: SolveLine, rules: Rules, installed: Collection[str]) -> bool:
+    return line.name in installed and rules.keeping(line.name) is not None
+
+
+def _url_needs_consent(line: RequirementLine) -> Finding:
+    return Finding(
+        code="url-needs-consent",
+        message=f"{line.pack} asks for a direct URL, which no index vouches for: {line.text}",
+        pack=line.pack,
+        file=line.file,
+        line=line.line,
+        text=line.text,
+        hints=(
+            Hint(
+                "allow-urls",
+                "Look at the URL; if you trust it, repeat with --allow urls (and builds, if it is source).",
+            ),
+        ),
     )
 
 
@@ -225,39 +181,15 @@ def _never_fetched(line: SolveLine, rule: Rule) -> Finding:
         pack=line.line.pack,
         file=line.line.file,
         line=line.line.line,
+        text=line.line.text,
         hints=(
             Hint("install-by-hand", rule.install_hint or f"Install {line.name} yourself, then plan again."),
         ),
     )
 
 
-def _overrule(line: SolveLine, rule: Rule, chosen: str) -> Decision:
-    return Decision(
-        package=line.name,
-        rule=rule.code,
-        chosen=chosen,
-        wanted=(line.wish,),
-        violates=(line.wish,),
-        reason=rule.says,
-    )
-
-
-def _family_decision(family: Family, lines: Sequence[SolveLine]) -> Decision | None:
-    moved = [line for line in lines if line.applies and line.substituted_by == family.rule.code]
-    if not moved:
-        return None
-    names = {family.chosen} | family.others
-    wanted = [line.wish for line in lines if line.applies and (line.name in names)]
-    return Decision(
-        package=family.chosen,
-        rule=family.rule.code,
-        chosen=family.chosen,
-        wanted=tuple(wanted),
-        reason=f"{family.rule.says} Chosen: {family.chosen} ({family.reason}).",
-    )
-
-
-def _merge_decision(decisions: dict[tuple[str, str], Decision], new: Decision) -> None:
+def merge_decision(decisions: dict[tuple[str, str], Decision], new: Decision) -> None:
+    """Add a decision; one of the same package and rule becomes one with it."""
     key = (new.package, new.rule)
     old = decisions.get(key)
     if old is None:
@@ -266,18 +198,7 @@ def _merge_decision(decisions: dict[tuple[str, str], Decision], new: Decision) -
         decisions[key] = replace(old, wanted=old.wanted + new.wanted, violates=old.violates + new.violates)
 
 
-def _required_names(requires: Sequence[str], markers: Mapping[str, str]) -> set[str]:
-    names: set[str] = set()
-    for text in requires:
-        # A broken Requires-Dist of somebody's distribution is reported by the environment scan, not here.
-        requirement = parse_requirement(text)
-        if requirement and (
-            requirement.marker is None or requirement.marker.evaluate({"extra": "", **markers})
-        ):
-            names.add(canonicalize_name(requirement.name))
-    return names
-
-
+@cache
 def parse_requirement(text: str) -> Requirement | None:
     """The parsed requirement, or None for text that is none."""
     try:

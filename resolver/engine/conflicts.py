@@ -1,44 +1,38 @@
-"""Finding and settling what a joint solve cannot meet: the ladder of architecture section 3, with smallest conflicts.
+"""Finding and settling what a joint solve cannot meet: the ladder of architecture section 3.
 
-A failing joint solve says that a conflict exists; which lines make it is found by asking the solver about ever
-smaller parts (QuickXplain), never by believing its prose. The prose only suggests where to look first.
+A failing joint solve says that a conflict exists; which lines make it is found by asking the solver about
+ever smaller parts (QuickXplain), never by believing its prose. The prose only suggests where to look first.
 """
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from ..core.merge import demand, minimal_conflict, newer_count
-from ..core.solve import PROBLEM_WORDS, Solution, SolveFailureError, SolveProblem, SolveRequest
+from ..core.merge import LineKey, Policy, demand, minimal_conflict, newer_count, violated_lines
+from ..core.solve import PROBLEM_WORDS, Solution, SolveFailureError
 from ..core.types import Finding
+from ..core.verdicts import UNCLAIMED
 from ..core.wishes import SolveLine
 from ..errors import Hint, SafeInstallError
-from ..ports import Reporter, Solver
-from .ground import Ground
+from ..ports import Reporter
+from .ground import Inquiry, words_of
+from .overriding import Overriding
 
-LineKey = tuple[str, str, int, str]
 MOST_CONFLICTS = 400
 """A bound on conflicts settled in one plan, so that a solver gone mad cannot keep us for ever."""
 
 
 @dataclass(slots=True)
 class Search:
-    """One search for a set of versions. Not shared between threads; the solver it asks may run in parallel."""
+    """One search for a set of versions. Not shared between threads."""
 
-    solver: Solver
-    ground: Ground
+    inquiry: Inquiry
     report: Reporter
-    cancel: threading.Event | None = None
-    overrides: dict[str, str] = field(default_factory=dict)
-    """{name: version} forced because the package alone blocked the solve."""
-    findings: list[Finding] = field(default_factory=list)
     dropped: dict[LineKey, Finding] = field(default_factory=dict)
+    """Lines that nothing can meet, each with the reason."""
 
     def find(self, lines: Sequence[SolveLine]) -> tuple[Solution, tuple[SolveLine, ...]]:
         """A solution, and the lines with those relaxed or dropped that stood in its way.
@@ -46,11 +40,11 @@ class Search:
         Raises SafeInstallError `network-unreachable` (index not reachable) or `not-solvable`.
         """
         current = {line.key: line for line in lines}
-        answer = self._answer(list(current.values()), preferring=True)
+        answer = self.inquiry.answer(list(current.values()), preferring=True)
         if isinstance(answer, SolveFailureError):
             self.report.stage("isolate", "Asking about each pack alone")
             self._settle_packs_alone(current)
-            answer = self._answer(list(current.values()), preferring=True)
+            answer = self.inquiry.answer(list(current.values()), preferring=True)
         settled = 0
         while isinstance(answer, SolveFailureError):
             settled += 1
@@ -58,211 +52,167 @@ class Search:
                 raise _not_solvable(answer)
             self.report.stage("settle", "Settling conflicts")
             self.report.progress(settled, 0, "conflicts")
-            self._settle_one(answer, current)
-            answer = self._answer(list(current.values()), preferring=True)
+            self._settle_one(answer, current, list(current.values()))
+            answer = self.inquiry.answer(list(current.values()), preferring=True)
         return self._restore(answer, current)
 
-    # --- asking -------------------------------------------------------------------------------------------
-
-    def _request(
-        self, lines: Sequence[SolveLine], *, preferring: bool = False, extra: Mapping[str, str] | None = None
-    ) -> SolveRequest:
-        return self.ground.request(lines, {**self.overrides, **(extra or {})}, preferring=preferring)
-
-    def _answer(
-        self, lines: Sequence[SolveLine], *, preferring: bool = False, extra: Mapping[str, str] | None = None
-    ) -> Solution | SolveFailureError:
-        return self._answers([self._request(lines, preferring=preferring, extra=extra)])[0]
-
-    def _answers(self, requests: Sequence[SolveRequest]) -> list[Solution | SolveFailureError]:
-        answers = self.solver.solve_each(requests, self.cancel)
-        for answer in answers:
-            if isinstance(answer, SolveFailureError) and answer.problem is SolveProblem.NETWORK:
-                raise answer
-        return answers
-
-    def _fails(self, lines: Sequence[SolveLine]) -> bool:
-        return isinstance(self._answer(lines), SolveFailureError)
-
-    # --- one pack alone -----------------------------------------------------------------------------------
+    # --- one pack alone ------------------------------------------------------------------------------------
 
     def _settle_packs_alone(self, current: dict[LineKey, SolveLine]) -> None:
-        """Compile each pack on its own (design note), and take out the lines that no set of versions can meet."""
-        packs = sorted({line.line.pack for line in current.values()})
-        groups = [[line for line in current.values() if line.line.pack == pack] for pack in packs]
-        answers = self._answers([self._request(group) for group in groups])
+        """Compile each pack on its own (design note), and take out what no set of versions can meet."""
+        by_pack: dict[str, list[SolveLine]] = {}
+        for line in sorted(current.values(), key=lambda line: line.key):
+            by_pack.setdefault(line.line.pack, []).append(line)
+        groups = list(by_pack.values())
+        answers = self.inquiry.answers([self.inquiry.request(group) for group in groups])
         failing = [
-            group
+            (group, answer)
             for group, answer in zip(groups, answers, strict=True)
             if isinstance(answer, SolveFailureError)
         ]
         suspects = [
             line
-            for group, answer in zip(groups, answers, strict=True)
-            if isinstance(answer, SolveFailureError)
+            for group, answer in failing
             for line in group
             if line.applies
             and not line.line.constraint
-            and (not line.name or line.name in _words(answer.output))
+            and (line.url or line.name in words_of(answer.output))
         ]
-        alone = self._answers([self._request([line]) for line in suspects])
-        for line, answer in zip(suspects, alone, strict=True):
-            if isinstance(answer, SolveFailureError):
-                self._settle_line(line, answer, current)
-        for group in failing:
+        alone = self.inquiry.answers([self.inquiry.request([line]) for line in suspects])
+        for line, failure in zip(suspects, alone, strict=True):
+            if isinstance(failure, SolveFailureError):
+                self._settle_line(line, failure, current)
+        for group, _ in failing:
             for _ in range(len(group) + 1):
                 remaining = [current[line.key] for line in group if line.key in current]
-                answer = self._answer(remaining)
-                if not isinstance(answer, SolveFailureError):
+                answer = self.inquiry.answer(remaining)
+                if isinstance(answer, Solution):
                     break
-                self._settle_one(answer, current, among=remaining)
+                self._settle_one(answer, current, remaining)
 
     def _settle_line(
         self, line: SolveLine, failure: SolveFailureError, current: dict[LineKey, SolveLine]
     ) -> None:
-        """Settle one line that fails all by itself: relax it, override what blocks it, or drop it as a finding."""
-        if failure.problem is SolveProblem.CONFLICT or (
-            line.asks_version and failure.problem is not SolveProblem.BUILD_FAILED
-        ):
-            relaxed = replace(line, relaxed_by=self._losing_rule())
-            without_core = self._request([line])
-            free = self._answers([replace(without_core, constraints=(), overrides=())])[0]
-            if isinstance(free, Solution):
-                # Core's versions are in its way, nothing else.
-                answer = self._answer([relaxed]) if line.asks_version else failure
-                too_old = isinstance(answer, Solution) and _below_demand(line, answer)
-                # Going back to a release from before the one asked for is worse than a library next to a core newer
-                # than the library has heard of; the trial imports it before anything goes live.
-                if (too_old or not isinstance(answer, Solution)) and self._override(failure, [line]):
-                    return
-                if isinstance(answer, Solution):
-                    current[line.key] = relaxed
-                    return
+        """Settle a line that fails by itself: relax it, override what blocks it, or drop it as a finding."""
+        (free,) = self.inquiry.answers([self.inquiry.unprotected([line])])
+        if isinstance(free, SolveFailureError):
+            # The limits were meant for the package written, not for the one a rule put in its place.
+            meant = replace(line, relaxed_by=line.substituted_by)
+            if line.asks_version and meant.relaxed_by and not self.inquiry.fails([meant]):
+                current[line.key] = meant
             else:
-                failure = free
-        self._drop(line, failure, current)
+                self._drop(line, free, current)
+            return
+        # Only what is protected is in its way.
+        answer: Solution | SolveFailureError = failure
+        relaxed = line
+        if line.asks_version:
+            overriding = Overriding(self.inquiry)
+            relaxed = replace(line, relaxed_by=overriding.rule_in_the_way(line, failure))
+            answer = self.inquiry.answer([relaxed])
+        # Going back to a release from before the one asked for is worse than a library next to a core newer
+        # than the library has heard of; the trial imports it before anything goes live.
+        good = isinstance(answer, Solution) and not _below_demand(line, answer)
+        if not good and Overriding(self.inquiry).force(failure, [line]):
+            return
+        if isinstance(answer, Solution):
+            current[line.key] = relaxed
+        else:
+            self._drop(line, failure, current)
 
     def _drop(self, line: SolveLine, failure: SolveFailureError, current: dict[LineKey, SolveLine]) -> None:
         words, hint = PROBLEM_WORDS[failure.problem]
-        code = f"line-{failure.problem.value}"
         self.dropped[line.key] = Finding(
-            code=code,
+            code=f"line-{failure.problem.value}",
             message=f"{line.line.pack} asks for {line.line.text}, which cannot be had: {words}.",
             pack=line.line.pack,
             file=line.line.file,
             line=line.line.line,
+            text=line.line.text,
             hints=(hint,),
         )
         del current[line.key]
 
-    # --- one conflict -------------------------------------------------------------------------------------
+    # --- one conflict --------------------------------------------------------------------------------------
 
     def _settle_one(
-        self,
-        failure: SolveFailureError,
-        current: dict[LineKey, SolveLine],
-        among: Sequence[SolveLine] | None = None,
+        self, failure: SolveFailureError, current: dict[LineKey, SolveLine], among: Sequence[SolveLine]
     ) -> None:
-        """Find a smallest set of lines that cannot be met together, and give up one of their version limits."""
-        lines = [line for line in (among or current.values()) if line.applies]
-        words = _words(failure.output)
+        """Find a smallest set of lines that cannot be met together, and give up one of their limits."""
+        lines = sorted((line for line in among if line.applies), key=_search_order)
+        words = words_of(failure.output)
         named = [line for line in lines if line.name in words]
-        conflict = minimal_conflict(sorted(named, key=_search_order), self._fails)
+        conflict = minimal_conflict(named, self.inquiry.fails) or minimal_conflict(lines, self.inquiry.fails)
+        overriding = Overriding(self.inquiry)
         if not conflict:
-            conflict = minimal_conflict(sorted(lines, key=_search_order), self._fails)
-        if not conflict:
-            if self._override(failure, lines):
-                return
-            raise _not_solvable(failure)
-        relaxable = [line for line in conflict if line.asks_version]
-        loser = self._loser(conflict, relaxable)
+            if not overriding.force(failure, lines):
+                raise _not_solvable(failure)
+            return
+        loser = self._loser(conflict, current)
         if loser is not None:
-            current[loser.key] = replace(loser, relaxed_by=self._losing_rule(conflict))
+            current[loser.key] = replace(loser, relaxed_by=self._losing_rule(loser, conflict, failure))
             return
-        answer = self._answer(conflict)
-        if isinstance(answer, SolveFailureError) and self._override(answer, conflict):
-            return
-        if isinstance(answer, SolveFailureError):
-            # Nothing to relax and nothing to override: the last of them (by search order) goes, with the reason.
-            self._drop(conflict[-1], answer, current)
+        answer = self.inquiry.answer(conflict)
+        if isinstance(answer, SolveFailureError) and not overriding.force(answer, conflict):
+            # Nothing to relax and nothing to override: one of them goes, with the reason.
+            self._drop(max(conflict, key=self._drop_order), answer, current)
 
-    def _loser(self, conflict: Sequence[SolveLine], relaxable: Sequence[SolveLine]) -> SolveLine | None:
-        """Whose limits to give up so that the newest versions win; None when giving up one line is not enough."""
+    def _loser(self, conflict: Sequence[SolveLine], current: dict[LineKey, SolveLine]) -> SolveLine | None:
+        """Whose limits to give up by the policy; None when giving up those of one line is not enough."""
+        relaxable = [line for line in conflict if line.asks_version]
         requests = []
         for candidate in relaxable:
             relaxed = replace(candidate, relaxed_by="newest-wins")
-            requests.append(self._request([relaxed if line is candidate else line for line in conflict]))
-        outcomes = self._answers(requests)
+            requests.append(
+                self.inquiry.request([relaxed if line is candidate else line for line in conflict])
+            )
         curing = [
             (line, answer)
-            for line, answer in zip(relaxable, outcomes, strict=True)
+            for line, answer in zip(relaxable, self.inquiry.answers(requests), strict=True)
             if isinstance(answer, Solution)
         ]
         if not curing:
             return None
-        return max(
-            curing,
-            key=lambda entry: (
-                sum(newer_count(entry[1].versions, other.versions) for _, other in curing),
-                tuple(-ord(letter) for letter in entry[0].line.pack),
-            ),
-        )[0]
 
-    def _losing_rule(self, conflict: Sequence[SolveLine] = ()) -> str:
-        packs = {other.line.pack for other in conflict}
-        if len(packs) > 1:
-            return f"{self.ground.policy.value}-wins"
-        return "pack-contradicts-itself" if len(conflict) > 1 else "core-wins"
+        def preference(entry: tuple[SolveLine, Solution]) -> tuple[int, int, tuple[int, ...]]:
+            line, answer = entry
+            broken = 0
+            if self.inquiry.ground.policy is Policy.FEWEST_BROKEN:
+                concerned = [other for other in current.values() if other.name in answer.versions]
+                broken = len({other.key for other in violated_lines(concerned, answer.versions)})
+            newer = sum(newer_count(answer.versions, other.versions) for _, other in curing)
+            return -broken, newer, tuple(-ord(letter) for letter in line.line.pack)
 
-    def _override(self, failure: SolveFailureError, lines: Sequence[SolveLine]) -> bool:
-        """Force one package's version, by name, when it alone blocks the solve. True when that cured it."""
-        pins = self.ground.pins
-        words = _words(failure.output) - self.overrides.keys()
-        quoted = [
-            name for name in sorted(words & pins.keys()) if f"{name}=={pins[name].version}" in failure.output
-        ]
-        candidates = [(name, pins[name].version) for name in quoted]
-        if self._override_first(candidates, lines):
-            return True
-        candidates = [
-            (name, pins[name].version) for name in sorted(words & pins.keys()) if name not in quoted
-        ]
-        alone = [
-            answer
-            for answer in self._answers([self._request([line]) for line in lines])
-            if isinstance(answer, Solution)
-        ]
-        for name in sorted(words - pins.keys()):
-            versions = {answer.versions[name] for answer in alone if answer.versions.get(name)}
-            candidates += [(name, version) for version in sorted(versions, key=Version, reverse=True)]
-        return self._override_first(candidates, lines)
+        return max(curing, key=preference)[0]
 
-    def _override_first(self, candidates: Sequence[tuple[str, str]], lines: Sequence[SolveLine]) -> bool:
-        answers = self._answers([self._request(lines, extra={name: version}) for name, version in candidates])
-        for (name, version), answer in zip(candidates, answers, strict=True):
-            if isinstance(answer, Solution):
-                self.overrides[name] = version
-                return True
-        return False
+    def _losing_rule(
+        self, loser: SolveLine, conflict: Sequence[SolveLine], failure: SolveFailureError
+    ) -> str:
+        if len({line.line.pack for line in conflict}) > 1:
+            return f"{self.inquiry.ground.policy.value}-wins"
+        if len(conflict) > 1:
+            return "pack-contradicts-itself"
+        return Overriding(self.inquiry).rule_in_the_way(loser, failure)
 
-    # --- nothing given up in vain -------------------------------------------------------------------------
+    def _drop_order(self, line: SolveLine) -> tuple[bool, bool, tuple[bool, str, str, int, str]]:
+        """What is being installed is given up before what others want, and that before what is installed."""
+        pack = line.line.pack
+        return pack in self.inquiry.ground.focus, pack != UNCLAIMED, _search_order(line)
+
+    # --- nothing given up in vain --------------------------------------------------------------------------
 
     def _restore(
         self, solution: Solution, current: dict[LineKey, SolveLine]
     ) -> tuple[Solution, tuple[SolveLine, ...]]:
         """Take back relaxations that turned out needless: lines the solution meets anyway bind again."""
-        met = (
-            [
-                line
-                for line in current.values()
-                if line.relaxed_by and line.accepts(solution.versions.get(line.name, ""))
-            ]
-            if solution.versions
-            else []
-        )
+        met = [
+            line
+            for line in current.values()
+            if line.relaxed_by and not line.url and line.accepts(solution.versions.get(line.name, ""))
+        ]
         if met:
             restored = {**current, **{line.key: replace(line, relaxed_by="") for line in met}}
-            answer = self._answer(list(restored.values()), preferring=True)
+            answer = self.inquiry.answer(list(restored.values()), preferring=True)
             if isinstance(answer, Solution):
                 return answer, tuple(restored.values())
         return solution, tuple(current.values())
@@ -270,11 +220,6 @@ class Search:
 
 def _search_order(line: SolveLine) -> tuple[bool, str, str, int, str]:
     return (line.asks_version, *line.key)
-
-
-def _words(output: str) -> set[str]:
-    """Every word of the solver's prose that could be a package name: where to look first, not whom to blame."""
-    return {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", output)}
 
 
 def _below_demand(line: SolveLine, solution: Solution) -> bool:

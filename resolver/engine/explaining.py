@@ -8,9 +8,10 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from ..core.closure import applying_requirements
+from ..core.families import settle_families
 from ..core.types import CORE, Finding
 from ..core.verdicts import core_findings, library_findings, library_lines
-from ..core.wishes import SolveLine, read_wishes, settle_families
+from ..core.wishes import SolveLine, read_wishes
 from ..errors import Hint, UsageError
 from .record import read_record
 from .session import Session

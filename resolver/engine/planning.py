@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from ..core.families import as_installed
 from ..core.least_change import Side, needed_changes
 from ..core.merge import version_decisions
 from ..core.outcome import line_outcomes, pack_statuses, refusals_for
@@ -17,6 +18,7 @@ from ..core.verdicts import (
     UNCLAIMED,
     changes_between,
     core_findings,
+    hash_findings,
     left_alone,
     library_findings,
     library_lines,
@@ -24,11 +26,13 @@ from ..core.verdicts import (
     python_findings,
     unclaimed_lines,
 )
-from ..core.wishes import read_wishes
+from ..core.wishes import Wishes, read_wishes
 from ..ports import IndexProbe, Reporter, Silence
-from .indexes import index_findings
-from .plan_inputs import OpenSolver, PlanInputs
+from .indexes import granted_indexes, index_findings
+from .plan_inputs import OpenSolver, PlanInputs, SolverPorts
 from .rounds import Rounds, Solved
+
+__all__ = ["OpenSolver", "PlanInputs", "Planner", "SolverPorts"]
 
 
 @dataclass(slots=True)
@@ -44,35 +48,31 @@ class Planner:
     def plan(self) -> Plan:
         """The plan. Raises SafeInstallError when none can be made (network down, not solvable)."""
         inputs, environment = self.inputs, self.inputs.environment
-        core = read_wishes(inputs.core.lines, rules=inputs.rules, environment=environment, allowed=("urls",))
-        pack_lines = [line for pack in inputs.packs for line in pack.lines]
-        read = read_wishes(
-            [*pack_lines, *unclaimed_lines(environment, core, pack_lines)],
-            rules=inputs.rules,
-            environment=environment,
-            allowed=inputs.allowed,
-        )
-        if inputs.repair:
-            passed_over: tuple[Finding, ...] = ()
-        else:
-            read, passed_over = left_alone(read, inputs.focus, environment, inputs.rules)
+        core = self._core()
+        read, passed_over = self._wishes(core)
         pins = pins_of(environment, core.lines, inputs.rules, repair=inputs.repair)
+        indexes = granted_indexes(inputs.packs, inputs.allowed, self.probe)
         self.report.stage("solve", "Resolving ComfyUI and all packs together")
-        rounds = Rounds(
+        solved = Rounds(
             inputs=inputs,
             open_solver=self.open_solver,
-            probe=self.probe,
             report=self.report,
+            indexes=indexes,
             cancel=self.cancel,
-        )
-        solved = rounds.solve(read, core, pins)
+        ).solve(read, core, pins)
         stands_for = solved.wishes.stands_for
         after = self._after(solved, stands_for)
         library = library_lines(environment, after, solved.requires, stands_for)
         decisions = (
             *solved.wishes.decisions,
-            *version_decisions(solved.lines, after, pins=solved.pins, limits=solved.limits),
-            *override_decisions(solved.search.overrides, library, solved.pins),
+            *version_decisions(
+                solved.lines,
+                after,
+                pins=solved.pins,
+                limits=solved.limits,
+                reasons={rule.code: rule.says for rule in inputs.rules.rules},
+            ),
+            *override_decisions(solved.overrides, library, solved.pins),
         )
         changes = changes_between(environment, after, solved.packages)
         findings = (
@@ -81,11 +81,12 @@ class Planner:
             *core_findings(core, after),
             *(finding for pack in inputs.packs for finding in pack.findings),
             *python_findings(inputs.packs, environment),
-            *index_findings(inputs.packs, inputs.allowed),
+            *index_findings(inputs.packs, inputs.allowed, indexes),
             *solved.wishes.findings,
             *passed_over,
-            *(finding for finding in solved.search.dropped.values() if finding.pack != UNCLAIMED),
-            *library_findings(library, solved.search.overrides),
+            *(finding for finding in solved.dropped if finding.pack != UNCLAIMED),
+            *hash_findings(solved.lines, solved.packages),
+            *library_findings(library, solved.overrides),
         )
         outcomes = line_outcomes(inputs.packs, decisions, findings, environment.python.markers)
         staged = [change.name for change in changes if change.action != "remove"]
@@ -107,12 +108,32 @@ class Planner:
             stands_for=stands_for,
         )
 
-    # --- what it comes to ---------------------------------------------------------------------------------
+    # --- what is wished ------------------------------------------------------------------------------------
+
+    def _core(self) -> Wishes:
+        """Core's own lines; a family's member that is installed is what core gets where it asks for another."""
+        rules, environment = self.inputs.rules, self.inputs.environment
+        core = read_wishes(self.inputs.core.lines, rules=rules, environment=environment, allowed=("urls",))
+        return replace(core, lines=as_installed(core.lines, rules=rules, environment=environment))
+
+    def _wishes(self, core: Wishes) -> tuple[Wishes, tuple[Finding, ...]]:
+        """What takes part in the solve, and a finding for each line that is left alone."""
+        inputs, environment = self.inputs, self.inputs.environment
+        lines = [line for pack in inputs.packs for line in pack.lines]
+        read = read_wishes(lines, rules=inputs.rules, environment=environment, allowed=inputs.allowed)
+        passed_over: tuple[Finding, ...] = ()
+        if not inputs.repair:
+            read, passed_over = left_alone(read, inputs.focus, environment, inputs.rules)
+        unclaimed = unclaimed_lines(environment, [*core.lines, *read.lines])
+        return replace(read, lines=(*read.lines, *unclaimed)), passed_over
+
+    # --- what it comes to ----------------------------------------------------------------------------------
 
     def _after(self, solved: Solved, stands_for: Mapping[str, str]) -> dict[str, str]:
         """{name: version} once the plan is applied."""
         environment = self.inputs.environment
         before = environment.versions
+        installed = {dist.name: dist.requires for dist in environment.distributions}
         wanted = {package.name: package.version for package in solved.packages}
         after = {**before, **wanted}
         for name, chosen in stands_for.items():
@@ -120,9 +141,7 @@ class Planner:
                 after.pop(name, None)
         if not self.inputs.repair:
             needed = needed_changes(
-                before=Side(
-                    versions=before, requires={dist.name: dist.requires for dist in environment.distributions}
-                ),
+                before=Side(versions=before, requires=installed),
                 after=Side(versions=after, requires=solved.dependencies),
                 focus=[line for line in solved.lines if line.line.pack in self.inputs.focus],
                 others=[line for line in solved.lines if line.line.pack not in self.inputs.focus],
@@ -148,16 +167,15 @@ class Planner:
 
     def _full_lock(self, solved: Solved, after: Mapping[str, str]) -> str:
         environment, artefacts = self.inputs.environment, solved.artefacts
+        solution = solved.solution
         local = {dist.name for dist in environment.distributions if dist.is_local_build}
         agreed = [
-            name
-            for name, version in solved.solution.versions.items()
-            if after.get(name) == version or not version
+            name for name, version in solution.versions.items() if after.get(name) == version or not version
         ]
         try:
-            return artefacts.lock_text(solved.solution, [name for name in agreed if name not in local])
+            return artefacts.lock_text(solution, [name for name in agreed if name not in local])
         except SolveFailureError:
             # Some installed version is on no index (withdrawn, private): the lock holds what can be fetched.
             return artefacts.lock_text(
-                solved.solution, [name for name in agreed if name not in environment.versions]
+                solution, [name for name in agreed if name not in environment.versions]
             )

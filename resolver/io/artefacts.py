@@ -14,7 +14,7 @@ from packaging.pylock import Package, PackageWheel, Pylock, PylockValidationErro
 from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
 from packaging.utils import parse_wheel_filename
 
-from ..core.solve import Solution
+from ..core.solve import Solution, SolveInput
 from ..core.types import LockedPackage, PythonInfo
 from ..errors import SafeInstallError
 from .metadata import parse_headers
@@ -37,20 +37,21 @@ class ArtefactFinder:
         self._cache = cache / "metadata"
         self._allow_builds = allow_builds
         self._ranks = {tag: rank for rank, tag in enumerate(_tags(python))}
-        self._texts: dict[tuple[str, ...], str] = {}
+        self._texts: dict[tuple[tuple[str, ...], tuple[SolveInput, ...]], str] = {}
         self._lock = threading.Lock()
 
     def lock_text(self, solution: Solution, names: Sequence[str]) -> str:
         """PEP 751 text for those names of the solution; empty for no names. Raises SolveFailureError."""
-        texts = tuple(sorted(_pin_text(name, solution) for name in names))
-        if not texts:
+        if not names:
             return ""
+        texts = tuple(sorted(_pin_text(name, solution) for name in names if name not in solution.indexes))
+        indexed = _indexed(solution, names)
         with self._lock:
-            known = self._texts.get(texts)
+            known = self._texts.get((texts, indexed))
         if known is None:
-            known = self._uv.lock(texts, allow_builds=self._allow_builds)
+            known = self._uv.lock(texts, indexed=indexed, allow_builds=self._allow_builds)
             with self._lock:
-                self._texts[texts] = known
+                self._texts[texts, indexed] = known
         return known
 
     def locate(self, solution: Solution, kept: Mapping[str, str]) -> tuple[LockedPackage, ...]:
@@ -154,6 +155,23 @@ class ArtefactFinder:
 def _pin_text(name: str, solution: Solution) -> str:
     url = solution.urls.get(name)
     return f"{name} @ {url}" if url else f"{name}=={solution.versions[name]}"
+
+
+def _indexed(solution: Solution, names: Sequence[str]) -> tuple[SolveInput, ...]:
+    """The pins of those names that come from an index of their own, one input per index."""
+    by_index: dict[str, list[str]] = {}
+    for name in sorted(names):
+        if name in solution.indexes:
+            by_index.setdefault(solution.indexes[name], []).append(name)
+    return tuple(
+        SolveInput(
+            label="",
+            texts=tuple(_pin_text(name, solution) for name in own),
+            index=index,
+            indexed=tuple(own),
+        )
+        for index, own in sorted(by_index.items())
+    )
 
 
 def _tags(python: PythonInfo) -> list[Tag]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -41,7 +42,13 @@ class Memory:
             if "problem" in document:
                 return SolveFailureError(SolveProblem(document["problem"]), document["output"])
             via, asked_by = distinct(document["via"]), distinct(document["asked_by"])
-            return Solution(versions=document["versions"], urls=document["urls"], via=via, asked_by=asked_by)
+            return Solution(
+                versions=document["versions"],
+                urls=document["urls"],
+                via=via,
+                asked_by=asked_by,
+                indexes=document["indexes"],
+            )
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return None  # a cache: whatever cannot be read is asked again
 
@@ -57,6 +64,7 @@ class Memory:
                 "urls": dict(answer.urls),
                 "via": dict(answer.via),
                 "asked_by": dict(answer.asked_by),
+                "indexes": dict(answer.indexes),
             }
         self._here[key] = answer
         if self._folder is None:
@@ -68,3 +76,9 @@ class Memory:
             os.replace(file.name, self._folder / f"{key}.json")
         except OSError:
             return  # remembering is a convenience; a read-only state folder must not stop a plan
+
+    def forget(self) -> None:
+        """Remember nothing of before."""
+        self._here.clear()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,7 +1,8 @@
 """Metadata-only wheels that stand for installed distributions in a solve.
 
-The solver must respect what is installed and kept (`torch 2.5.1+cu121`, a conda build, an editable checkout), which
-no index has. A wheel of metadata alone, offered by `--find-links`, lets every library's own bounds on it count.
+The solver must respect what is installed and kept (`torch 2.5.1+cu121`, a conda build, an editable
+checkout), which no index has. A wheel of metadata alone, offered by `--find-links`, lets every library's own
+bounds on it count.
 Stubs are never installed: what they stand for is kept out of every stage.
 """
 
@@ -47,7 +48,7 @@ def write_stubs(stubs: Sequence[Stub], cache: Path) -> Path:
 
 
 def stand_ins(families: Sequence[Sequence[str]], absent: Iterable[str]) -> tuple[Stub, ...]:
-    """Placeholders: for each member of a family in favour of each other, and for packages that must not come."""
+    """Placeholders: for each member of a family in favour of each other, and for what must not come."""
     stubs = [Stub(name, ABSENT) for name in sorted(absent)]
     for members in families:
         stubs += [

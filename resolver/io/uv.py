@@ -11,7 +11,7 @@ import threading
 import urllib.parse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..core.solve import Solution, SolveFailureError, SolveInput, SolveRequest
@@ -20,6 +20,7 @@ from ..errors import Hint, SafeInstallError
 from .process import Completed, clean_environment, run
 from .solve_memory import FRESH_SECONDS, Memory
 from .uv_answers import classify, parse_solution, staging_error
+from .uv_inputs import write_inputs
 
 # What the public index itself answers: pages live ten minutes, a file never changes under its name.
 _CACHE_CONTROL = f'api = "max-age={FRESH_SECONDS}", files = "max-age=365000000, immutable"'
@@ -58,6 +59,8 @@ class Uv:
         self._stubs = stubs
         self._refresh = refresh
         self._memory = Memory(cache / "solves")
+        if refresh:
+            self._memory.forget()
         self._lock = threading.Lock()
         self._settings: tuple[str, ...] | None = None
         self._fingerprint = ""
@@ -65,7 +68,7 @@ class Uv:
     def solve(self, request: SolveRequest, cancel: threading.Event | None = None) -> Solution:
         """The solution of one request, perhaps remembered from the last minutes. Raises SolveFailureError."""
         key = self._key(request)
-        remembered = None if self._refresh else self._memory.recall(key)
+        remembered = self._memory.recall(key)
         if remembered is None:
             remembered = self._solve(request, cancel)
             self._memory.remember(key, remembered)
@@ -92,17 +95,19 @@ class Uv:
         texts: Sequence[str],
         *,
         allow_builds: bool,
+        indexed: Sequence[SolveInput] = (),
         offline: bool = False,
         cancel: threading.Event | None = None,
     ) -> str:
         """The text of a `pylock.toml` (PEP 751) with URLs and hashes for exactly these texts.
 
-        Each text is `name==version` or a direct reference. Raises SolveFailureError.
+        Each text is `name==version` or a direct reference; `indexed` are those that come from another index.
+        Raises SolveFailureError.
         """
         with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
-            (Path(folder) / "lock.in").write_text("\n".join(texts) + "\n", encoding="utf-8")
+            files = write_inputs(Path(folder), [SolveInput(label="", texts=tuple(texts)), *indexed])
             arguments = [
-                "lock.in",
+                *files,
                 "--no-deps",
                 "--no-header",
                 "--format",
@@ -146,12 +151,8 @@ class Uv:
             return Solution(versions={}, urls={}, via={})
         with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
             root = Path(folder)
-            labels: dict[str, str] = {}
-            arguments: list[str] = []
-            for number, entry in enumerate(request.inputs):
-                file = _write_input(root, f"in{number:04d}", entry)
-                labels[file] = entry.label
-                arguments.append(file)
+            labels = write_inputs(root, request.inputs)
+            arguments = [*labels]
             for option, texts in (("constraints", request.constraints), ("overrides", request.overrides)):
                 if texts:
                     (root / f"{option}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
@@ -175,7 +176,10 @@ class Uv:
                 self._compile(arguments, folder, cancel, with_stubs=True)
             except SolveFailureError as failure:
                 return failure
-            return parse_solution(output.read_text(encoding="utf-8"), labels)
+            solution = parse_solution(output.read_text(encoding="utf-8"), labels)
+        granted = {name: entry.index for entry in request.inputs for name in entry.indexed}
+        fetched = solution.versions.keys() - solution.urls.keys()
+        return replace(solution, indexes={name: granted[name] for name in sorted(fetched & granted.keys())})
 
     def _compile(
         self, arguments: Sequence[str], folder: str, cancel: threading.Event | None, *, with_stubs: bool
@@ -238,9 +242,8 @@ class Uv:
             # An index on this machine answers at once, and changes under its owner's hands.
             self._memory = Memory(None)
             return ()
-        own_settings = any(path.is_file() for path in _user_settings())
-        if own_settings or done.returncode or not urls or any("@" in url or '"' in url for _, url in urls):
-            # `--config-file` replaces the user's configuration, so it is used only where there is none to replace.
+        odd = any("@" in url or '"' in url for _, url in urls)
+        if done.returncode or not urls or odd or _has_own_settings():
             return ()
         lines = []
         for kind, url in urls:
@@ -248,8 +251,9 @@ class Uv:
             lines.append(f'[[index]]\nurl = "{url}"\n{default}cache-control = {{ {_CACHE_CONTROL} }}\n')
         try:
             self._cache.mkdir(parents=True, exist_ok=True)
-            settings = self._cache / "uv.toml"
-            settings.write_text("\n".join(sorted(lines)), encoding="utf-8")
+            # The name tells the content: another process may ask other indexes. Their order is their priority.
+            settings = self._cache / f"uv-{self._fingerprint[:16]}.toml"
+            settings.write_text("\n".join(lines), encoding="utf-8")
         except OSError:
             return ()
         return ("--config-file", str(settings))
@@ -265,29 +269,6 @@ class Uv:
         return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _write_input(root: Path, stem: str, entry: SolveInput) -> str:
-    """Write one input file and return its name: a requirements file, or a pyproject.toml where an index is granted.
-
-    An index granted to one pack serves that pack's own packages only: uv can bind an index to named packages
-    (`tool.uv.sources`) in a project file alone.
-    """
-    if not entry.index:
-        name = f"{stem}.in"
-        (root / name).write_text("\n".join(entry.texts) + "\n", encoding="utf-8")
-        return name
-    folder = root / stem
-    folder.mkdir()
-    dependencies = ",\n".join(json.dumps(text) for text in entry.texts)
-    sources = "\n".join(f'{json.dumps(name)} = {{ index = "granted-{stem}" }}' for name in entry.indexed)
-    (folder / "pyproject.toml").write_text(
-        f'[project]\nname = "granted-{stem}"\nversion = "0"\ndependencies = [\n{dependencies}\n]\n'
-        f'[[tool.uv.index]]\nname = "granted-{stem}"\nurl = {json.dumps(entry.index)}\nexplicit = true\n'
-        f"[tool.uv.sources]\n{sources}\n",
-        encoding="utf-8",
-    )
-    return f"{stem}/pyproject.toml"
-
-
 def is_at_hand(url: str) -> bool:
     """Whether an index lies on this machine: a folder, or a server on a loopback address."""
     parts = urllib.parse.urlsplit(url)
@@ -295,7 +276,8 @@ def is_at_hand(url: str) -> bool:
     return parts.scheme == "file" or host in {"localhost", "::1"} or host.startswith("127.")
 
 
-def _user_settings() -> list[Path]:
+def _has_own_settings() -> bool:
+    """Whether the user configured uv by a file, which `--config-file` would replace, or an index by its name."""
     home = Path.home()
     candidates = [Path("/etc/uv/uv.toml"), home / ".config" / "uv" / "uv.toml"]
     for variable in ("XDG_CONFIG_HOME", "APPDATA", "PROGRAMDATA"):
@@ -306,4 +288,5 @@ def _user_settings() -> list[Path]:
     ]
     if os.environ.get("UV_CONFIG_FILE"):
         candidates.append(Path(os.environ["UV_CONFIG_FILE"]))
-    return candidates
+    named = any(re.fullmatch(r"UV_INDEX_\w+_(USERNAME|PASSWORD)", name) for name in os.environ)
+    return named or any(path.is_file() for path in candidates)

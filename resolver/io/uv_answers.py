@@ -67,7 +67,7 @@ _PROBLEMS: tuple[tuple[SolveProblem, tuple[str, ...]], ...] = (
             "network was disabled",
             "network connectivity is disabled",
             "tls handshake",
-            r"failed to fetch.{0,400}(?:50\d|429)",
+            r"failed to fetch.{0,400}\((?:401|403|407|429|5\d\d)\b",
             "could not connect",
             "invalid peer certificate",
             r"request failed after \d+ retr",
@@ -88,6 +88,8 @@ _PROBLEMS: tuple[tuple[SolveProblem, tuple[str, ...]], ...] = (
             "failed to parse",
             "expected .{0,40}(?:version|marker|requirement)",
             "unsupported requirement",
+            "wheel filename .{0,300} is invalid",
+            "requested package name .{0,300} does not match",
         ),
     ),
     (
@@ -96,20 +98,23 @@ _PROBLEMS: tuple[tuple[SolveProblem, tuple[str, ...]], ...] = (
             "was not found in the package registry",
             "not found in the provided package locations",
             "status code 404",
+            r"\(404 not found\)",
             "unknown index",
         ),
     ),
-    (SolveProblem.NEEDS_BUILD, ("building from source is disabled", "no usable wheels")),
+    (
+        SolveProblem.NEEDS_BUILD,
+        ("building (?:from source|source distributions) is disabled", "no usable wheels"),
+    ),
     (
         SolveProblem.NO_VERSION_FOR_PYTHON,
         (
             "does not satisfy python",
-            "no wheels with a matching python",
+            "no wheels with a matching",
             "matching platform",
             "requires-python",
             "no matching distribution",
             r"no versions? of",
-            r"only .{0,200} (?:is|are) available",
         ),
     ),
 )
@@ -122,6 +127,9 @@ def classify(output: str) -> SolveProblem:
     for problem, patterns in _PROBLEMS:
         if any(re.search(pattern, text) for pattern in patterns):
             return problem
+    # "Only foo 1.0 is available" is the reason where nothing else is said, and a mere premise of a conflict.
+    if re.search(r"only .{0,400} (?:is|are) available", text) and " depend" not in text:
+        return SolveProblem.NO_VERSION_FOR_PYTHON
     return SolveProblem.CONFLICT
 
 

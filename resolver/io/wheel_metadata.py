@@ -1,4 +1,4 @@
-"""The METADATA of a wheel wherever it lies: beside it (PEP 658), inside it on the disk, or inside it on a server."""
+"""The METADATA of a wheel wherever it lies: beside it (PEP 658), or inside it, on the disk or a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST = 8 * 1024 * 1024
 """Bytes of a metadata file; a larger one is not read."""
 
 _TAIL = 128 * 1024
-"""Bytes to ask for first: the directory of a zip lies at its end, and wheels put their metadata last (PEP 427)."""
+"""Bytes to ask for first: a zip's directory lies at its end, and wheels put metadata last (PEP 427)."""
 
 
 def read_wheel_metadata(url: str) -> str:
@@ -42,7 +42,7 @@ def read_wheel_metadata(url: str) -> str:
 
 
 class RemoteFile(io.RawIOBase):
-    """A file on a server, read by ranges (RFC 9110, section 14) from its end. OSError where ranges are refused."""
+    """A file on a server, read by ranges (RFC 9110, section 14). OSError where those are refused."""
 
     def __init__(self, url: str) -> None:
         """Asks for the end of the file, which also tells its size."""
