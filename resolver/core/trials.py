@@ -125,6 +125,14 @@ class TrialReport:
         yield from self.findings
 
 
+WANTING = ("SystemExit", "ModuleNotFoundError")
+"""How a new module ends that only wants something optional beside it, such as a backend for `rembg`.
+
+Where no pack imports it unconditionally, that is no reason to refuse: plain pip would install it just as well,
+and many packs bring such a library for one node.
+"""
+
+
 def sort_failures(
     failures: Iterable[TrialFailure], *, needed: Collection[str], offered: Collection[tuple[str, str]]
 ) -> tuple[tuple[TrialFailure, ...], tuple[TrialFailure, ...], tuple[TrialFailure, ...]]:
@@ -142,7 +150,9 @@ def sort_failures(
             new.append(failure)
         elif failure.before is Before.FAILED or failure.fault is TrialFault.MISSING:
             known.append(failure)
-        elif failure.module.partition(".")[0] in needed or _is_main(failure, offered):
+        elif failure.module.partition(".")[0] in needed or (
+            failure.error not in WANTING and _is_main(failure, offered)
+        ):
             new.append(failure)
         else:
             doubtful.append(failure)

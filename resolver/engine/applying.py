@@ -69,6 +69,14 @@ class Applied:
         }
 
 
+def _doubts(trial: TrialReport | None) -> tuple[Finding, ...]:
+    """What the trial could not settle: said after the change, for it was no reason to refuse."""
+    found = trial.to_findings() if trial else ()
+    return tuple(
+        finding for finding in found if finding.code in ("trial-doubtful-failure", "trial-unfinished")
+    )
+
+
 def _nothing(_applied: Applied) -> None:
     """Nothing is to be settled."""
 
@@ -148,8 +156,9 @@ class Applier:
                 swap_seconds=swap_seconds,
                 steps=steps,
                 trial=trial,
+                findings=_doubts(trial),
             )
-            return replace(applied, findings=self._settle(order, applied))
+            return replace(applied, findings=(*applied.findings, *self._settle(order, applied)))
 
     def _carry_out(
         self, transaction: Transaction, order: Order, before: Environment, snapshot: Snapshot

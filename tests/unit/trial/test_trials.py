@@ -14,10 +14,14 @@ from comfyui_safe_install.resolver.core.trials import (
 
 
 def fail(
-    module: str, before: Before, fault: TrialFault = TrialFault.EXCEPTION, dist: str = "d"
+    module: str,
+    before: Before,
+    fault: TrialFault = TrialFault.EXCEPTION,
+    dist: str = "d",
+    error: str = "ImportError",
 ) -> TrialFailure:
     """A failure of that module."""
-    return TrialFailure(module=module, distribution=dist, fault=fault, before=before, error="ImportError")
+    return TrialFailure(module=module, distribution=dist, fault=fault, before=before, error=error)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +36,10 @@ def fail(
         (fail("flux_tools", Before.ABSENT, dist="flux-tools"), "new"),
         (fail("google.protobuf", Before.ABSENT, dist="google-protobuf"), "new"),
         (fail("cv2", Before.ABSENT, dist="opencv-python"), "new"),
+        (fail("cv2", Before.ABSENT, dist="opencv-python", error="SystemExit"), "doubtful"),
+        (fail("cv2", Before.ABSENT, dist="opencv-python", error="ModuleNotFoundError"), "doubtful"),
+        (fail("wanted", Before.ABSENT, error="SystemExit"), "new"),
+        (fail("a", Before.WORKED, error="SystemExit"), "new"),
     ],
 )
 def test_where_a_failure_belongs(failure: TrialFailure, place: str) -> None:
