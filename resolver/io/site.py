@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -15,12 +18,13 @@ from ..core.swap import plan_swap
 from ..core.swap_types import Arrival, Swap
 from ..core.trials import TrialReport
 from ..core.types import CORE, Environment, Finding, Gathered, Pack, PythonInfo
-from ..errors import Hint, SafeInstallError
+from ..errors import SafeInstallError
 from ..ports import Displaced
 from ..transaction import fs
 from .artefacts import ArtefactFinder
 from .displacement import Displacement, prepare
 from .environment import read_environment
+from .filling import fill_stage, lock_exactly
 from .install_script import run_install_script
 from .installed_stubs import installed_stubs
 from .keeping import Keeping
@@ -30,7 +34,6 @@ from .pack_files import pack_reader, root_names
 from .pack_tree import script_findings
 from .packs import list_packs
 from .sources import FetchedPack, fetch_source, read_source
-from .staging import cache_damaged, read_stage
 from .stubs import stand_ins, write_stubs
 from .trying import Exchange, try_exchange
 from .uv import Uv
@@ -47,6 +50,22 @@ class LiveSite(Keeping):
         super().__init__(workspace, python)
         self.rules = rules
         self._refresh = refresh
+        self._scratch: Path | None = None
+
+    @property
+    def cache(self) -> Path:
+        """Where answers are remembered; for this run only where nothing may be written."""
+        if self._scratch is None:
+            folder = self.state / "cache"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                check_writable(folder)
+            except (OSError, SafeInstallError):
+                self._scratch = Path(tempfile.mkdtemp(prefix="safe-install-"))
+                weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+            else:
+                return folder
+        return self._scratch
 
     # --- what is there ------------------------------------------------------------------------------------
 
@@ -174,7 +193,7 @@ class LiveSite(Keeping):
         repair: bool,
     ) -> tuple[Uv, ArtefactFinder]:
         """uv, knowing what is pinned as installed and what is `absent`, and what knows its files."""
-        cache = self.state / "cache"
+        cache = self.cache
         families = [[member.name for member in rule.members] for rule in self.rules.of_kind("one-of")]
         stubs = [
             *installed_stubs(environment, pins, allow_builds=allow_builds, repair=repair),
@@ -200,34 +219,21 @@ class LiveSite(Keeping):
         offline: bool = False,
         cancel: threading.Event | None = None,
     ) -> Arrival:
-        """The stage, filled by uv and checked against every RECORD.
-
-        Some published wheels do not match their own RECORD. A second copy past uv's cache tells those
-        (accepted, and remembered for `verify`) from a damaged cache: SafeInstallError `stage-damaged`.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        pylock = folder / "pylock.toml"
-        pylock.write_text(lock_text, encoding="utf-8")
-        uv = Uv(self.python, cache=self.state / "cache")
-        prefix = folder / "prefix"
-        uv.stage(pylock, prefix, allow_builds=allow_builds, offline=offline, cancel=cancel)
-        stage = read_stage(prefix, self.python, expected)
-        if stage.flaws and not offline:
-            again = folder / "again"
-            names = {flaw.distribution: expected[flaw.distribution] for flaw in stage.flaws}
-            pylock.write_text(
-                uv.lock(_pins(names), allow_builds=allow_builds, cancel=cancel), encoding="utf-8"
-            )
-            uv.stage(pylock, again, allow_builds=allow_builds, past_cache=True, cancel=cancel)
-            fresh = set(read_stage(again, self.python, names).flaws)
-            if damaged := [flaw for flaw in stage.flaws if flaw not in fresh]:
-                raise cache_damaged(damaged[0])
-        elif stage.flaws:
-            raise cache_damaged(stage.flaws[0])
+        """The stage, filled by uv and checked against every RECORD; see `filling.fill_stage`."""
+        uv = Uv(self.python, cache=self.cache)
+        stage = fill_stage(
+            uv,
+            self.python,
+            lock_text,
+            folder,
+            expected,
+            allow_builds=allow_builds,
+            offline=offline,
+            cancel=cancel,
+        )
         self.accept_flaws(
             {flaw.distribution: expected[flaw.distribution] for flaw in stage.flaws}, stage.flaws
         )
-        fs.sync_volume()
         return stage.arrival
 
     def lock_pins(
@@ -238,22 +244,8 @@ class LiveSite(Keeping):
         offline: bool,
         cancel: threading.Event | None = None,
     ) -> str:
-        """PEP 751 text for exactly these {name: version}.
-
-        With `hashes`, SafeInstallError `hash-mismatch` where the index offers none of the files of then.
-        """
-        uv = Uv(self.python, cache=self.state / "cache")
-        text = uv.lock(_pins(pins), allow_builds=False, offline=offline, cancel=cancel)
-        for name, wanted in hashes.items():
-            if wanted and not any(each.partition(":")[2] in text for each in wanted):
-                raise SafeInstallError(
-                    "hash-mismatch",
-                    f"The index no longer offers the file of {name} {pins[name]} that was installed then.",
-                    hints=(
-                        Hint("other-index", "Use the index it came from, or keep what is installed now."),
-                    ),
-                )
-        return text
+        """PEP 751 text for exactly these {name: version}; see `filling.lock_exactly`."""
+        return lock_exactly(Uv(self.python, cache=self.cache), pins, hashes, offline=offline, cancel=cancel)
 
     def try_out(
         self,
@@ -309,7 +301,3 @@ class LiveSite(Keeping):
         if not isinstance(displacement, Displacement):
             raise TypeError("a displacement of ours is needed")
         prepare(displacement)
-
-
-def _pins(versions: Mapping[str, str]) -> list[str]:
-    return [f"{name}=={version}" for name, version in sorted(versions.items())]

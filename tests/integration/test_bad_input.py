@@ -385,3 +385,16 @@ def test_an_unfinished_change_must_be_recovered_first(here: Installation) -> Non
     assert here.run("recover").code == 0
     assert differences(before, here.tree()) == []
     assert here.run("install", source, "--yes").applied
+
+
+def test_a_plan_can_be_looked_at_where_nothing_may_be_written(
+    here: Installation, read_only: Callable[[Path], None]
+) -> None:
+    """`plan` on a read-only ComfyUI says what would change."""
+    here.have("tool", "1.0")
+    here.wheel("tool", "2.0")
+    source = here.source("demo", "tool>=2")
+    read_only(here.comfy)
+    answer = here.run("plan", source)
+    assert answer.code == 0, answer
+    assert [each["to"] for each in answer.document["changes"]] == ["2.0"]

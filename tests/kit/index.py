@@ -94,6 +94,11 @@ class HangingIndex(IndexServer):
         """Set once somebody waits for a wheel."""
         self.go = threading.Event()
 
+    def __enter__(self) -> HangingIndex:
+        """Start answering."""
+        super().__enter__()
+        return self
+
     def fault_of(self, what: str) -> Fault | None:
         """Wait in the answer to a whole wheel; metadata comes at once."""
         if self.requests[f"/files/{what}"]:
