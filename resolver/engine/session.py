@@ -7,17 +7,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..core.orphans import orphans
 from ..core.plan import PackChange, Plan
 from ..core.swap_types import Arrival
-from ..core.verdicts import changes_between, library_findings, library_lines
 from ..errors import CancelledError, Hint, UsageError
 from ..ports import Fetched, IndexProbe, Reporter, Silence, Site
-from ..transaction.history import read_transactions
 from .apply_errors import disk_full, refused
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch
-from .in_force import IN_FORCE, InForce
+from .in_force import IN_FORCE, InForce, in_force
 from .install_scripts import CONSENT, run_install_scripts
 from .movement import Movement
 from .one_by_one import plan_one_by_one
@@ -25,6 +22,7 @@ from .plan_inputs import PlanInputs, SolverPorts
 from .planned import MERGED, ONE_BY_ONE, STRATEGIES, Options, Planned
 from .planning import Planner
 from .record import write_record
+from .uninstalling import plan_uninstall
 
 __all__ = ["MERGED", "ONE_BY_ONE", "STRATEGIES", "Options", "Planned", "Session", "refused"]
 
@@ -78,43 +76,7 @@ class Session:
 
     def plan_uninstall(self, name: str) -> Planned:
         """The plan that removes a pack, and the distributions that only it brought. Needs no network."""
-        packs = {pack.name: pack for pack in self.site.packs()}
-        pack = packs.get(name)
-        if pack is None:
-            raise UsageError(
-                "pack-not-found",
-                f"No pack {name} is installed.",
-                hints=(Hint("list-packs", f"Installed are: {', '.join(sorted(packs)) or 'none'}."),),
-            )
-        environment = self.site.environment()
-        core = self.site.core()
-        gathered = {each.name: self.site.gather(each.name, Path(each.path)) for each in packs.values()}
-        remaining = [each for other, each in gathered.items() if other != name]
-        gone = orphans(
-            environment,
-            core,
-            remaining,
-            gathered[name],
-            rules=self.site.rules,
-            brought_by_us=self._brought_by_us(),
-        )
-        after = {each: version for each, version in environment.versions.items() if each not in gone}
-        requires = {dist.name: dist.requires for dist in environment.distributions}
-        library = library_lines(environment, after, requires, {})
-        plan = Plan(
-            environment=environment,
-            lock=(),
-            pylock="",
-            changes=changes_between(environment, after, ()),
-            pack_changes=(
-                PackChange(
-                    name=name, action="remove", before=pack.version or pack.commit[:10], target=pack.path
-                ),
-            ),
-            findings=library_findings([line for line in library if not line.was_broken], {}),
-            library_lines=library,
-        )
-        return Planned(plan=plan, operation=f"uninstall {name}", options=Options(), replaced=(pack,))
+        return plan_uninstall(self.site, name)
 
     # --- applying -------------------------------------------------------------------------------------------
 
@@ -144,7 +106,7 @@ class Session:
             write_record(self.site.state, applied.transaction, applied.operation, summary)
             self.site.remember_artefacts([package for package in plan.lock if package.name in staged])
 
-        summary = _summary(planned)
+        summary = _summary(planned, in_force(self.site.state))
         movement = Movement(
             leaving=frozenset(change.name for change in plan.changes if change.action != "install"),
             packs_out=planned.replaced,
@@ -257,7 +219,10 @@ class Session:
     def _place(self, fetched: Fetched, planned: Planned) -> Path:
         """Where a fetched pack goes: the place of the one it replaces, else the folder for new ones."""
         old = next((pack for pack in planned.replaced if pack.name == fetched.name), None)
-        return Path(old.path) if old else self.site.new_packs_folder / fetched.name
+        if old is None:
+            return self.site.new_packs_folder / fetched.name
+        # A folder does not get the name of the single file it replaces.
+        return Path(old.path).with_name(fetched.name) if old.is_file else Path(old.path)
 
     def _trial_packs(self, planned: Planned) -> list[tuple[str, Path]] | None:
         """Whose imports the trial looks for: the new packs', and all others' where something may vanish."""
@@ -272,24 +237,12 @@ class Session:
             }
         return sorted(packs.items())
 
-    def _brought_by_us(self) -> frozenset[str]:
-        """Distributions that transactions of ours installed anew, as far as the history reaches."""
-        names = set()
-        for record in read_transactions(self.site.state):
-            changes = record.summary.get("changes")
-            if record.state is None or record.state.value != "committed" or not isinstance(changes, list):
-                continue
-            names |= {
-                str(change.get("name"))
-                for change in changes
-                if isinstance(change, dict) and change.get("action") == "install"
-            }
-        return frozenset(names)
 
-
-def _summary(planned: Planned) -> dict[str, object]:
-    """What the history keeps of a plan."""
+def _summary(planned: Planned, now: InForce) -> dict[str, object]:
+    """What the history keeps of a plan. Without a solve, the decisions of now stay in force."""
     plan = planned.plan
+    removed = {change.name for change in plan.pack_changes if change.action == "remove"}
+    kept = [each for each in now.decisions if {wish.pack for wish in each.wanted} - removed]
     return {
         "fingerprint": plan.fingerprint,
         "policy": plan.policy.value,
@@ -297,7 +250,7 @@ def _summary(planned: Planned) -> dict[str, object]:
         "changes": [change.to_dict() for change in plan.changes],
         "packs": [change.to_dict() for change in plan.pack_changes],
         "decisions": [decision.to_dict() for decision in plan.decisions],
-        IN_FORCE: InForce(decisions=plan.decisions).to_dict(),
+        IN_FORCE: InForce(decisions=plan.decisions if plan.lock else tuple(kept)).to_dict(),
     }
 
 

@@ -178,6 +178,17 @@ def test_a_pack_of_a_single_file_comes_back(here: Installation) -> None:
     assert differences(before, here.tree()) == []
 
 
+def test_a_folder_that_replaces_a_single_file_bears_its_own_name(here: Installation) -> None:
+    """A pack that was one `.py` file and is a folder now: ComfyUI would not load a folder `demo.py`."""
+    here.have("base", "1.0")
+    (here.packs / "demo.py").write_text("NODE_CLASS_MAPPINGS = {}\n")
+    before = here.tree()
+    assert here.run("install", here.source("demo"), "--yes").applied
+    assert [path.name for path in here.packs.iterdir()] == ["demo"]
+    assert here.run("rollback", "--yes").applied
+    assert differences(before, here.tree()) == []
+
+
 def test_files_changed_by_hand_come_back_changed(here: Installation) -> None:
     """An edit in site-packages is part of the state: going back to it keeps the edit, and says it is exact."""
     here.have("tool", "1.0", files={"tool/__init__.py": "", "tool/part.py": "A = 1\n"})
