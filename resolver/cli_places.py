@@ -99,7 +99,7 @@ def _python_folders(executable: Path) -> set[Path]:
     from .io import process
 
     try:
-        done = process.run([str(executable), "-I", "-c", _ASK], timeout=60)
+        done = process.run([str(executable), "-I", "-B", "-c", _ASK], timeout=60)
         places = json.loads(done.stdout.strip().splitlines()[-1])
         return {Path(os.path.normpath(place)) for place in places}
     except (SafeInstallError, ValueError, IndexError, TypeError):

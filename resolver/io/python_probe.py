@@ -82,7 +82,8 @@ def probe_python(executable: Path) -> PythonInfo:
     """What the interpreter says about itself: paths, markers, standard library. Blocks; starts it once.
 
     Works for venvs, conda environments, the embedded Python of the Windows package and system Pythons.
-    Runs it with `-I`, so that neither PYTHONPATH nor the working directory colours the answer.
+    Runs it with `-I`, so that neither PYTHONPATH nor the working directory colours the answer, and with
+    `-B`: what its `.pth` files import must not leave bytecode in the environment.
     Marker values are those of PEP 508. A `platlib` that is `purelib` by another path (`lib64`) is
     given as `purelib`.
 
@@ -130,7 +131,7 @@ def probe_python(executable: Path) -> PythonInfo:
 
 def _ask(path: Path) -> dict[str, object]:
     try:
-        completed = process.run([str(path), "-I", "-c", _PROBE, _MARK], timeout=_TIMEOUT_SECONDS)
+        completed = process.run([str(path), "-I", "-B", "-c", _PROBE, _MARK], timeout=_TIMEOUT_SECONDS)
     except SafeInstallError as error:
         if error.code in ("program-not-found", "process-timeout"):
             raise _broken(path, error.message) from error

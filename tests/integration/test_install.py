@@ -194,3 +194,17 @@ def test_uninstalling_is_refused_where_another_pack_would_break(here: Installati
     assert (answer.code, answer.error) == (3, "trial-failed")
     assert "two imports tool" in answer.document["error"]["message"]
     assert differences(before, here.tree()) == []
+
+
+def test_looking_at_an_environment_writes_nothing_into_it(here: Installation) -> None:
+    """Starting its Python imports what a `.pth` names; that leaves no bytecode, and neither does a plan."""
+    here.have("hook", "1.0", files={"hook_module.py": "", "hook.pth": "import hook_module\n"})
+    (here.venv.site_packages / "sitecustomize.py").write_text("# mine\n")
+    here.wheel("tool", "1.0")
+    before = here.tree()
+    assert here.run("plan", here.source("demo", "tool")).code == 0
+    assert here.run("verify").code == 0
+    assert differences(before, here.tree()) == []
+    assert here.run("install", here.source("demo", "tool"), "--yes").applied
+    assert here.run("rollback", "--yes").applied
+    assert differences(before, here.tree()) == []

@@ -24,7 +24,7 @@ from comfyui_safe_install.resolver.wiring import PageProbe, open_site
 from .comfy import make_comfy
 from .package import ROOT
 from .trees import Entry, hash_tree
-from .venvs import Venv, install, make_venv, run_python
+from .venvs import Venv, install, make_venv
 from .wheels import make_wheel
 
 Files = Mapping[str, "str | bytes"]
@@ -190,7 +190,7 @@ class Installation:
 
     def listed(self) -> list[tuple[str, str]]:
         """(name, version) of every distribution importlib.metadata finds, each as often as it finds it."""
-        return [(name, version) for name, version in json.loads(run_python(self.venv, _LISTED))]
+        return [(name, version) for name, version in json.loads(self.python(_LISTED))]
 
     def versions(self) -> dict[str, str]:
         """{name: version}; the test fails where one is listed twice."""
@@ -200,7 +200,15 @@ class Installation:
 
     def python(self, code: str) -> str:
         """What `code` prints in the environment, stripped; writes no bytecode."""
-        return run_python(self.venv, f"import sys; sys.dont_write_bytecode = True\n{code}").strip()
+        done = subprocess.run(
+            [str(self.venv.python), "-I", "-B", "-c", code],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        return done.stdout.strip()
 
     def compile(self) -> None:
         """Bytecode beside every source, as it is in an environment that is in use."""
