@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
+import pytest
+
 from comfyui_safe_install.tests.kit.installation import Installation, differences
+from comfyui_safe_install.tests.kit.waiting import is_alive, wait_until
 
 TELLS = (
     "import os, pathlib, sys\n"
@@ -73,3 +79,26 @@ def test_a_script_that_fails_does_not_undo_the_pack_but_is_said(here: Installati
     assert "exit code 7" in finding["message"]
     assert [hint["code"] for hint in finding["hints"]] == ["roll-back"]
     assert (here.packs / "demo").is_dir()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
+def test_an_interrupted_script_is_ended_and_the_pack_stays(here: Installation) -> None:
+    """Ctrl-C while it runs: the change stands and the command says so; the script is gone."""
+    here.have("base", "1.0")
+    flag = here.packs / "demo" / "running"
+    sleeps = "import os, pathlib, time\npathlib.Path('new').write_text(str(os.getpid()))\n"
+    source = here.source(
+        "demo", files={"install.py": f"{sleeps}os.rename('new', 'running')\ntime.sleep(60)\n"}
+    )
+    child = here.start("install", source, "--yes", "--allow", "install-py")
+    wait_until(flag.exists)
+    script = int(flag.read_text())
+    child.send_signal(signal.SIGINT)
+    answer = here.finish(child)
+    assert answer.code == 0, answer
+    (finding,) = answer.applied["findings"]
+    assert finding["code"] in ("stopped-after-commit", "install-script-failed")
+    assert flag.exists()
+    wait_until(lambda: not is_alive(script))
+    assert here.run("rollback", "--yes").applied
+    assert not (here.packs / "demo").exists()

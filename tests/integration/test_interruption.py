@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from comfyui_safe_install.resolver.errors import SafeInstallError
 from comfyui_safe_install.resolver.wiring import PageProbe
 from comfyui_safe_install.tests.kit.index import HangingIndex
 from comfyui_safe_install.tests.kit.installation import Installation, State, differences
+from comfyui_safe_install.tests.kit.waiting import is_alive, wait_until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
 
@@ -120,22 +119,6 @@ def test_a_signal_while_it_tries_ends_the_trial_too(
         wait_until(lambda: not is_alive(trial))
     assert differences(before, here.tree()) == []
     assert [path for path in here.leftovers() if not (here.comfy / path).is_dir()] == []
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Return when it holds; the test fails when it never does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process runs; one that nobody waited for yet does not."""
-    done = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False
-    )
-    return bool(done.stdout.strip()) and not done.stdout.strip().startswith("Z")
 
 
 @dataclass

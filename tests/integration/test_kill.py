@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -17,6 +18,7 @@ import pytest
 
 from comfyui_safe_install.tests.kit.installation import Installation, State, differences
 from comfyui_safe_install.tests.kit.package import ROOT
+from comfyui_safe_install.tests.kit.waiting import wait_until
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL"),
@@ -186,3 +188,41 @@ def test_a_rollback_killed_after_any_line_is_before_or_after(here: Installation)
     story.tell()
     assert story.phases["applying"] > 20
     assert {"unborn", "staged", "tried", "applying", "verifying", "committed"} <= story.phases.keys()
+
+
+def test_decisions_of_a_process_killed_at_its_commit_are_recorded(here: Installation) -> None:
+    """The change stands although nobody wrote the record: `why` knows of it, and the next change writes it."""
+    here.have("base", "1.0")
+    here.wheel("tool", "1.0")
+    here.wheel("tool", "2.0")
+    assert here.run("install", here.source("old", "tool==1.0"), "--yes").applied
+    killed = here.start("install", here.source("new", "tool>=2"), "--yes", kill_after="committed")
+    assert here.finish(killed).code == -signal.SIGKILL
+    by_command(here, ())
+    assert here.versions()["tool"] == "2.0"
+    assert not (here.state / "record.jsonl").exists()
+
+    known = [each["decision"]["rule"] for each in here.run("why", "tool").document["decisions"]]
+    assert known == ["newest-wins"]
+    assert here.run("install", here.source("third"), "--yes").applied
+    (entry,) = [json.loads(line) for line in (here.state / "record.jsonl").read_text().splitlines()]
+    assert entry["decision"]["package"] == "tool"
+    assert entry["operation"] == "install new"
+
+
+def test_a_pack_that_waited_for_a_killed_plan_is_swept_and_a_living_one_is_not(here: Installation) -> None:
+    """What a process fetched before its transaction began goes with the next change, unless it still lives."""
+    here.have("base", "1.0")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nobody = {"UV_DEFAULT_INDEX": f"http://127.0.0.1:{silent.getsockname()[1]}/simple/"}
+        source = here.source("demo", "tool")
+        children = [here.start("install", source, "--yes", environment=nobody) for _ in range(2)]
+        waiting = here.comfy / ".safe-install" / "incoming"
+        wait_until(lambda: len(list(waiting.glob("*/0/demo/requirements.txt"))) == len(children))
+        children[0].kill()
+        children[0].communicate()
+        assert here.run("install", here.source("other"), "--yes").applied
+        assert len(list(waiting.iterdir())) == 1, "one was swept, the other is in use"
+        children[1].send_signal(signal.SIGTERM)
+        assert here.finish(children[1]).code == 1
+    assert files_aside(here) == []
