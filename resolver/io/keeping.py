@@ -226,7 +226,11 @@ class Keeping:
         """Remove our own folders that are empty."""
         for area in {self.area, self.pack_area}:
             units = (area / "payloads").glob("*")
-            for folder in (*units, *(area / name for name in ("stages", "incoming", "payloads", "trash")), area):
+            for folder in (
+                *units,
+                *(area / name for name in ("stages", "incoming", "payloads", "trash")),
+                area,
+            ):
                 try:
                     folder.rmdir()
                 except OSError:
