@@ -139,7 +139,10 @@ class Plan:
                 for package in self.lock
             ],
             [change.to_dict() for change in self.changes],
-            [{**change.to_dict(), "digest": change.digest} for change in self.pack_changes],
+            [
+                {**change.to_dict(), "digest": change.digest}
+                for change in sorted(self.pack_changes, key=lambda change: change.name)
+            ],
             [decision.to_dict() for decision in self.decisions],
             sorted(self.allowed),
         ]

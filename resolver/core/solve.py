@@ -43,6 +43,8 @@ class Solution:
     """{canonical name: names of the packages that depend on it}."""
     asked_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """{canonical name: labels of the inputs (packs) that ask for it}."""
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """{canonical name: extras that somebody asks for}."""
     indexes: Mapping[str, str] = field(default_factory=dict)
     """{canonical name: index URL} of packages that another index serves, which a pack was granted."""
 

@@ -110,7 +110,10 @@ def changes_between(
 def library_lines(
     environment: Environment, after: Mapping[str, str], requires: Requires, stands_for: Mapping[str, str]
 ) -> tuple[LibraryLine, ...]:
-    """Requirements of distributions that do not hold after the plan, with whether they hold now."""
+    """Requirements of distributions that do not hold after the plan, with whether they hold now.
+
+    `requires`: Requires-Dist of what changes; that of what stays is known.
+    """
     markers = environment.python.markers
     now = {dist.name: dist.requires for dist in environment.distributions}
     kept = {

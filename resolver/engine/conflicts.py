@@ -148,17 +148,19 @@ class Search:
             if not overriding.force(failure, lines):
                 raise _not_solvable(failure)
             return
-        loser = self._loser(conflict, current)
-        if loser is not None:
-            current[loser.key] = replace(loser, relaxed_by=self._losing_rule(loser, conflict, failure))
+        curing = self._curing(conflict)
+        if curing:
+            loser = self._loser(curing, current)
+            rule = self._losing_rule(loser, conflict, failure, had_choice=len(curing) > 1)
+            current[loser.key] = replace(loser, relaxed_by=rule)
             return
         answer = self.inquiry.answer(conflict)
         if isinstance(answer, SolveFailureError) and not overriding.force(answer, conflict):
             # Nothing to relax and nothing to override: one of them goes, with the reason.
             self._drop(max(conflict, key=self._drop_order), answer, current)
 
-    def _loser(self, conflict: Sequence[SolveLine], current: dict[LineKey, SolveLine]) -> SolveLine | None:
-        """Whose limits to give up by the policy; None when giving up those of one line is not enough."""
+    def _curing(self, conflict: Sequence[SolveLine]) -> list[tuple[SolveLine, Solution]]:
+        """The lines of the conflict whose limits alone need to be given up, with what comes of it."""
         relaxable = [line for line in conflict if line.asks_version]
         requests = []
         for candidate in relaxable:
@@ -166,13 +168,16 @@ class Search:
             requests.append(
                 self.inquiry.request([relaxed if line is candidate else line for line in conflict])
             )
-        curing = [
+        return [
             (line, answer)
             for line, answer in zip(relaxable, self.inquiry.answers(requests), strict=True)
             if isinstance(answer, Solution)
         ]
-        if not curing:
-            return None
+
+    def _loser(
+        self, curing: Sequence[tuple[SolveLine, Solution]], current: dict[LineKey, SolveLine]
+    ) -> SolveLine:
+        """Whose limits to give up by the policy."""
 
         def preference(entry: tuple[SolveLine, Solution]) -> tuple[int, int, tuple[int, ...]]:
             line, answer = entry
@@ -186,13 +191,18 @@ class Search:
         return max(curing, key=preference)[0]
 
     def _losing_rule(
-        self, loser: SolveLine, conflict: Sequence[SolveLine], failure: SolveFailureError
+        self,
+        loser: SolveLine,
+        conflict: Sequence[SolveLine],
+        failure: SolveFailureError,
+        *,
+        had_choice: bool,
     ) -> str:
-        if len({line.line.pack for line in conflict}) > 1:
-            return f"{self.inquiry.ground.policy.value}-wins"
-        if len(conflict) > 1:
+        if len(conflict) == 1:
+            return Overriding(self.inquiry).rule_in_the_way(loser, failure)
+        if len({line.line.pack for line in conflict}) == 1:
             return "pack-contradicts-itself"
-        return Overriding(self.inquiry).rule_in_the_way(loser, failure)
+        return f"{self.inquiry.ground.policy.value}-wins" if had_choice else "library-bounds"
 
     def _drop_order(self, line: SolveLine) -> tuple[bool, bool, tuple[bool, str, str, int, str]]:
         """What is being installed is given up before what others want, and that before what is installed."""

@@ -45,6 +45,8 @@ class Inquiry:
     cancel: threading.Event | None = None
     overrides: dict[str, str] = field(default_factory=dict)
     """{name: version} forced because the package alone blocked the solve."""
+    _extras: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Extras that answers so far had: uv's override takes the place of a whole requirement, its extras too."""
 
     def request(
         self,
@@ -59,7 +61,8 @@ class Inquiry:
         `preferring`: what is installed is preferred. `extra`: further overrides, {name: version}. `without`:
         names whose limits do not count for once.
         """
-        overrides = {**self.ground.placeholders, **self.overrides, **(extra or {})}
+        forced = {**self.overrides, **(extra or {})}
+        overrides = {**self.ground.placeholders, **forced}
         groups: dict[str, list[str]] = {}
         limits: list[str] = []
         for line in sorted((line for line in lines if line.applies), key=lambda line: line.key):
@@ -82,7 +85,10 @@ class Inquiry:
         return SolveRequest(
             inputs=tuple(inputs),
             constraints=(*sorted(pins), *limit_texts(left), *limits),
-            overrides=tuple(f"{name}=={version}" for name, version in sorted(overrides.items())),
+            overrides=tuple(
+                f"{name}{self._extras_of(name, lines) if name in forced else ''}=={version}"
+                for name, version in sorted(overrides.items())
+            ),
             preferences=self.ground.preferences if preferring else {},
             allow_builds=self.ground.allow_builds,
         )
@@ -100,7 +106,12 @@ class Inquiry:
         A URL that cannot be reached is the trouble of the line that names it, not of everybody.
         """
         answers = self.solver.solve_each(requests, self.cancel)
-        return [_judged(request, answer) for request, answer in zip(requests, answers, strict=True)]
+        judged = [_judged(request, answer) for request, answer in zip(requests, answers, strict=True)]
+        for answer in judged:
+            if isinstance(answer, Solution):
+                for name, extras in answer.extras.items():
+                    self._extras[name] = self._extras.get(name, frozenset()) | set(extras)
+        return judged
 
     def answer(
         self,
@@ -111,6 +122,11 @@ class Inquiry:
     ) -> Solution | SolveFailureError:
         """The answer for a set of these lines."""
         return self.answers([self.request(lines, preferring=preferring, extra=extra)])[0]
+
+    def _extras_of(self, name: str, lines: Sequence[SolveLine]) -> str:
+        asked = {extra for line in lines if line.applies and line.name == name for extra in line.extras}
+        extras = asked | self._extras.get(name, frozenset())
+        return f"[{','.join(sorted(extras))}]" if extras else ""
 
     def fails(self, lines: Sequence[SolveLine]) -> bool:
         """Whether no set of versions meets all these lines."""

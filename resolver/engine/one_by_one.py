@@ -96,9 +96,7 @@ def plan_one_by_one(
     packages = ports.artefacts.locate(solution, {})
     after = {**state.versions, **{package.name: package.version for package in packages}}
     report.stage("metadata", "Reading what the packages require")
-    requires: dict[str, Sequence[str]] = {dist.name: dist.requires for dist in environment.distributions}
-    requires.update(ports.artefacts.requires(packages))
-    library = library_lines(environment, after, requires, {})
+    library = library_lines(environment, after, ports.artefacts.requires(packages), {})
     changes = changes_between(environment, after, packages)
     core = read_wishes(inputs.core.lines, rules=NO_RULES, environment=environment, allowed=("urls",))
     decisions = _clobberings([*core.lines, *lines], after, environment.versions)

@@ -12,7 +12,7 @@ from ..core.merge import version_decisions
 from ..core.outcome import line_outcomes, pack_statuses, refusals_for
 from ..core.plan import Plan
 from ..core.protection import pins_of
-from ..core.solve import SolveFailureError
+from ..core.solve import SolveFailureError, SolveProblem
 from ..core.types import Finding, LockedPackage
 from ..core.verdicts import (
     UNCLAIMED,
@@ -28,11 +28,15 @@ from ..core.verdicts import (
 )
 from ..core.wishes import Wishes, read_wishes
 from ..ports import IndexProbe, Reporter, Silence
+from .ground import words_of
 from .indexes import granted_indexes, index_findings
 from .plan_inputs import OpenSolver, PlanInputs, SolverPorts
 from .rounds import Rounds, Solved
 
 __all__ = ["OpenSolver", "PlanInputs", "Planner", "SolverPorts"]
+
+MOST_WITHDRAWN = 12
+"""Installed versions that no index has any more and of which the solver names one after the other."""
 
 
 @dataclass(slots=True)
@@ -166,16 +170,17 @@ class Planner:
         return tuple(sorted([*located.values(), *kept.values()], key=lambda package: package.name))
 
     def _full_lock(self, solved: Solved, after: Mapping[str, str]) -> str:
-        environment, artefacts = self.inputs.environment, solved.artefacts
-        solution = solved.solution
-        local = {dist.name for dist in environment.distributions if dist.is_local_build}
-        agreed = [
-            name for name, version in solution.versions.items() if after.get(name) == version or not version
-        ]
-        try:
-            return artefacts.lock_text(solution, [name for name in agreed if name not in local])
-        except SolveFailureError:
-            # Some installed version is on no index (withdrawn, private): the lock holds what can be fetched.
-            return artefacts.lock_text(
-                solution, [name for name in agreed if name not in environment.versions]
-            )
+        """Everything as it will be, less what no index has: local builds, and versions that were withdrawn."""
+        local = {dist.name for dist in self.inputs.environment.distributions if dist.is_local_build}
+        names = {name for name in after if name not in local or name in solved.solution.urls}
+        everything = replace(solved.solution, versions={**solved.solution.versions, **after})
+        for _ in range(MOST_WITHDRAWN):
+            try:
+                return solved.artefacts.lock_text(everything, sorted(names))
+            except SolveFailureError as failure:
+                gone = words_of(failure.output) & names
+                if failure.problem is SolveProblem.NETWORK or not gone:
+                    raise
+                names -= gone
+        arriving = after.items() - self.inputs.environment.versions.items()
+        return solved.artefacts.lock_text(everything, sorted(name for name, _ in arriving))

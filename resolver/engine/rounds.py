@@ -41,7 +41,7 @@ class Solved:
     """With placeholders for what gives way to another, or must not come."""
     packages: tuple[LockedPackage, ...]
     requires: Mapping[str, tuple[str, ...]]
-    """Requires-Dist of what is installed, and of new packages whose bounds had to be passed over."""
+    """Requires-Dist of new packages whose bounds had to be passed over."""
     pins: Mapping[str, Pin]
     limits: Limits
     overrides: Mapping[str, str]
@@ -197,10 +197,10 @@ class Rounds:
         packages = ports.artefacts.locate(solution, kept)
         passed_over = full.stood_in.keys() | search.inquiry.overrides.keys()
         dependents = {wanter for name in passed_over for wanter in full.via.get(name, ())} - kept.keys()
-        requires = {dist.name: dist.requires for dist in environment.distributions}
+        requires: Mapping[str, tuple[str, ...]] = {}
         if dependents & solution.versions.keys():
             self.report.stage("metadata", "Reading what the packages require")
-            requires |= ports.artefacts.requires(
+            requires = ports.artefacts.requires(
                 [package for package in packages if package.name in dependents]
             )
         return Solved(

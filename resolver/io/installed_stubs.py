@@ -15,10 +15,10 @@ from .stubs import Stub
 def installed_stubs(
     environment: Environment, pins: Collection[str], *, allow_builds: bool, repair: bool
 ) -> tuple[Stub, ...]:
-    """A stub for each build no index has, and for each distribution pinned as installed.
+    """A stub for each installed distribution: what is there can stay, whatever an index still offers.
 
-    Where builds are allowed only the former: uv fills a build's isolated environment from the same places,
-    and a stub there would be an empty package.
+    Where builds are allowed only for what no index has: uv fills a build's isolated environment from the same
+    places, and a stub there would be an empty package.
     """
     return tuple(
         Stub(
@@ -28,7 +28,7 @@ def installed_stubs(
             dist.provides_extras,
         )
         for dist in environment.distributions
-        if dist.is_local_build or (dist.name in pins and not allow_builds)
+        if dist.is_local_build or not allow_builds
     )
 
 

@@ -47,6 +47,7 @@ class Memory:
                 urls=document["urls"],
                 via=via,
                 asked_by=asked_by,
+                extras=distinct(document["extras"]),
                 indexes=document["indexes"],
             )
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
@@ -64,6 +65,7 @@ class Memory:
                 "urls": dict(answer.urls),
                 "via": dict(answer.via),
                 "asked_by": dict(answer.asked_by),
+                "extras": dict(answer.extras),
                 "indexes": dict(answer.indexes),
             }
         self._here[key] = answer

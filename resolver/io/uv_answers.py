@@ -21,6 +21,7 @@ def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
     urls: dict[str, str] = {}
     via: dict[str, list[str]] = {}
     asked_by: dict[str, list[str]] = {}
+    extras: dict[str, tuple[str, ...]] = {}
     current = ""
     for raw in text.splitlines():
         line = raw.strip()
@@ -30,6 +31,8 @@ def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
             requirement = Requirement(line.split(" #", 1)[0].rstrip(" \\"))
             current = canonicalize_name(requirement.name)
             versions[current] = next((part.version for part in requirement.specifier), "")
+            if requirement.extras:
+                extras[current] = tuple(sorted(requirement.extras))
             if requirement.url:
                 urls[current] = requirement.url
             via[current], asked_by[current] = [], []
@@ -45,7 +48,9 @@ def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
             )
         elif wanter and not wanter.startswith("-"):
             via[current].append(canonicalize_name(wanter.split(" ", 1)[0]))
-    return Solution(versions=versions, urls=urls, via=distinct(via), asked_by=distinct(asked_by))
+    return Solution(
+        versions=versions, urls=urls, via=distinct(via), asked_by=distinct(asked_by), extras=extras
+    )
 
 
 def distinct(found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -77,6 +82,7 @@ _PROBLEMS: tuple[tuple[SolveProblem, tuple[str, ...]], ...] = (
         ),
     ),
     (SolveProblem.URL_UNREACHABLE, ("git operation failed", "failed to clone", "could not resolve host")),
+    (SolveProblem.NEEDS_BUILD, (r"building source distributions.{0,300} is disabled",)),
     (
         SolveProblem.BUILD_FAILED,
         ("failed to build", "build backend returned an error", r"failed to (?:download|resolve) and build"),
@@ -104,7 +110,7 @@ _PROBLEMS: tuple[tuple[SolveProblem, tuple[str, ...]], ...] = (
     ),
     (
         SolveProblem.NEEDS_BUILD,
-        ("building (?:from source|source distributions) is disabled", "no usable wheels"),
+        ("building from source is disabled", "no usable wheels"),
     ),
     (
         SolveProblem.NO_VERSION_FOR_PYTHON,
@@ -128,7 +134,7 @@ def classify(output: str) -> SolveProblem:
         if any(re.search(pattern, text) for pattern in patterns):
             return problem
     # "Only foo 1.0 is available" is the reason where nothing else is said, and a mere premise of a conflict.
-    if re.search(r"only .{0,400} (?:is|are) available", text) and " depend" not in text:
+    if re.search(r"only .{0,400} (?:is|are) available", text) and not re.search(r" depends? on ", text):
         return SolveProblem.NO_VERSION_FOR_PYTHON
     return SolveProblem.CONFLICT
 

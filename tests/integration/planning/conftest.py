@@ -19,6 +19,8 @@ def bench(tmp_path: Path, index: IndexServer, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
     # A port may come back with another index behind it, so what uv remembers must not outlive the test.
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    # uv tries again for ten seconds where nobody answers.
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     # The configuration of whoever runs the tests would replace the one under test.
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

@@ -52,7 +52,9 @@ def test_one_opencv_covers_all_packs(families: Workbench, lines: list[str], chos
 
 def test_the_choice_is_a_decision(families: Workbench) -> None:
     """Nothing is put in another's place in silence: who wanted what is said, and nobody's line is violated."""
-    plan = families.plan(families.pack("A", "opencv-python>=4.5"), families.pack("B", "opencv-contrib-python"))
+    plan = families.plan(
+        families.pack("A", "opencv-python>=4.5"), families.pack("B", "opencv-contrib-python")
+    )
     settled = decision(plan, CONTRIB_HEADLESS)
     assert settled.rule == "opencv-one-owner"
     assert {wish.pack for wish in settled.wanted} == {"A", "B"}
@@ -159,7 +161,9 @@ def test_one_flavour_of_onnxruntime(families: Workbench, lines: list[str], chose
     assert changes(plan) == {chosen: "1.20.1"}
 
 
-@pytest.mark.parametrize("line", ["onnxruntime", "onnxruntime-gpu", "onnxruntime>=1.16", "onnxruntime-directml"])
+@pytest.mark.parametrize(
+    "line", ["onnxruntime", "onnxruntime-gpu", "onnxruntime>=1.16", "onnxruntime-directml"]
+)
 def test_an_installed_accelerated_one_is_kept(families: Workbench, line: str) -> None:
     """The user chose it for the graphics card; a pack that names another gets this one."""
     families.install("onnxruntime-directml", "1.20.1", "numpy")

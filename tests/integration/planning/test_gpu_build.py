@@ -33,7 +33,9 @@ def gpu(bench: Workbench) -> Workbench:
 def fetched(bench: Workbench, name: str) -> int:
     """How often a file of that distribution was asked for."""
     return sum(
-        count for path, count in bench.index.requests.items() if path.startswith(f"/files/{name.replace('-', '_')}-")
+        count
+        for path, count in bench.index.requests.items()
+        if path.startswith(f"/files/{name.replace('-', '_')}-")
     )
 
 
@@ -47,7 +49,9 @@ def test_a_line_the_build_satisfies_asks_for_nothing(gpu: Workbench, line: str) 
     assert fetched(gpu, "torch") == 0
 
 
-@pytest.mark.parametrize("line", ["torch==2.6", "torch>=2.6", "torch<2", "torch==2.5.1+cu118", "torch~=2.6.0"])
+@pytest.mark.parametrize(
+    "line", ["torch==2.6", "torch>=2.6", "torch<2", "torch==2.5.1+cu118", "torch~=2.6.0"]
+)
 def test_a_line_it_does_not_satisfy_is_given_up_loudly(gpu: Workbench, line: str) -> None:
     """The installed build stays, and the pack's line is named as violated by the rule."""
     plan = gpu.plan(gpu.pack("A", line))

@@ -9,7 +9,8 @@ from pathlib import Path
 from comfyui_safe_install.resolver.core.merge import Policy
 from comfyui_safe_install.resolver.core.plan import Plan
 from comfyui_safe_install.resolver.core.types import Decision, Finding
-from comfyui_safe_install.resolver.engine.session import Options, Session
+from comfyui_safe_install.resolver.engine.planned import Options
+from comfyui_safe_install.resolver.engine.session import Session
 from comfyui_safe_install.resolver.wiring import PageProbe, open_site
 from comfyui_safe_install.tests.kit.comfy import make_comfy
 from comfyui_safe_install.tests.kit.index import IndexServer
@@ -42,7 +43,9 @@ class Workbench:
         """A wheel on the index."""
         return make_wheel(self.index.folder, name, version, requires=requires, **options)  # type: ignore[arg-type]
 
-    def offer_source(self, name: str, version: str, *, fails: bool = False, touches: Path | None = None) -> Path:
+    def offer_source(
+        self, name: str, version: str, *, fails: bool = False, touches: Path | None = None
+    ) -> Path:
         """An sdist on the index."""
         return make_sdist(self.index.folder, name, version, fails=fails, touches=touches)
 
