@@ -222,7 +222,12 @@ def _duplicates(distributions: Iterable[Distribution]) -> Iterator[Finding]:
                 code="duplicate-metadata",
                 message=f"{name} is listed {len(same)} times: {folders}. Which one Python takes is chance.",
                 file=os.path.join(same[0].site, same[0].metadata_dir),
-                hints=(Hint("sync", "Run `safe-install sync` to install it cleanly."),),
+                hints=(
+                    Hint(
+                        "remove-one",
+                        "Uninstall it with pip until it is gone, then install it again: none of the two can be trusted.",
+                    ),
+                ),
             )
 
 
