@@ -207,7 +207,11 @@ def _torn(distribution: Distribution, layout: Layout) -> Iterator[Finding]:
             message=f"{distribution.name} {distribution.version} is only partly installed: {missing} of "
             f"{max(missing, len(files))} files are missing. An installer was probably interrupted.",
             file=os.path.join(distribution.site, distribution.metadata_dir),
-            hints=(Hint("sync", "Run `safe-install sync` to install it again."),),
+            hints=(
+                Hint(
+                    "reinstall", "Install it again: `pip install --force-reinstall --no-deps NAME==VERSION`."
+                ),
+            ),
         )
 
 
@@ -225,7 +229,7 @@ def _duplicates(distributions: Iterable[Distribution]) -> Iterator[Finding]:
                 hints=(
                     Hint(
                         "remove-one",
-                        "Uninstall it with pip until it is gone, then install it again: none of the two can be trusted.",
+                        "Uninstall it with pip until it is gone, then install it again.",
                     ),
                 ),
             )
