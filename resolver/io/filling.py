@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..core.types import PythonInfo
-from ..errors import Hint, SafeInstallError
+from ..errors import CancelledError, Hint, SafeInstallError
 from ..transaction import fs
 from .staging import Stage, cache_damaged, read_stage
 from .uv import Uv
@@ -27,14 +27,15 @@ def fill_stage(
     """The stage in `folder`, filled by uv, checked against every RECORD, and on the disk when this returns.
 
     Some published wheels do not match their own RECORD. A second copy past uv's cache tells those (they are
-    the flaws of the result) from a damaged cache: SafeInstallError `stage-damaged`. Blocks; raises what
-    `Uv.stage` and `read_stage` raise.
+    the flaws of the result) from a damaged cache, which is then passed over; SafeInstallError `stage-damaged`
+    where that cannot be (offline). Blocks; raises what `Uv.stage` and `read_stage` raise.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pylock = folder / "pylock.toml"
     pylock.write_text(lock_text, encoding="utf-8")
     prefix = folder / "prefix"
-    uv.stage(pylock, prefix, allow_builds=allow_builds, offline=offline, cancel=cancel)
+    if offline or not _filled_from_cache(uv, pylock, prefix, cancel):
+        uv.stage(pylock, prefix, allow_builds=allow_builds, offline=offline, cancel=cancel)
     stage = read_stage(prefix, python, expected)
     if stage.flaws and offline:
         raise cache_damaged(stage.flaws[0])
@@ -45,10 +46,31 @@ def fill_stage(
         pylock.write_text(lock, encoding="utf-8")
         uv.stage(pylock, again, allow_builds=allow_builds, past_cache=True, cancel=cancel)
         fresh = set(read_stage(again, python, names).flaws)
-        if damaged := [flaw for flaw in stage.flaws if flaw not in fresh]:
-            raise cache_damaged(damaged[0])
+        if not fresh.issuperset(stage.flaws):
+            # Somebody edited an installed file in place, and with it the bytes it shares with uv's cache.
+            whole = folder / "whole"
+            pylock.write_text(lock_text, encoding="utf-8")
+            uv.stage(pylock, whole, allow_builds=allow_builds, past_cache=True, cancel=cancel)
+            stage = read_stage(whole, python, expected)
+            if not fresh.issuperset(stage.flaws):
+                raise cache_damaged(stage.flaws[0])
     fs.sync_volume()
     return stage
+
+
+def _filled_from_cache(uv: Uv, pylock: Path, prefix: Path, cancel: threading.Event | None) -> bool:
+    """Whether uv's cache alone filled the stage: the lock has hashes, so asking the index again tells nothing new.
+
+    An index without cache headers would be asked for every file, which takes longer than all the rest.
+    """
+    try:
+        uv.stage(pylock, prefix, allow_builds=False, offline=True, cancel=cancel)
+    except CancelledError:
+        raise
+    except SafeInstallError:
+        fs.remove_tree(prefix)
+        return False
+    return True
 
 
 def lock_exactly(
