@@ -55,6 +55,7 @@ def test_a_disk_that_fills_up_on_the_way_back_does_not_stop_it(
         monkeypatch.setattr(Journal, "append", append_and_fill)
         with pytest.raises(RecoveryNeededError) as caught:
             transaction.roll_back("verification failed")
+    monkeypatch.undo()
     assert caught.value.code == "undo-failed"
     assert workshop.tree() == before
     assert kinds(transaction).count("undone") == len(workshop.steps()) - 9
@@ -79,6 +80,8 @@ def test_a_full_disk_at_the_very_end_only_leaves_the_note_to_recovery(
 
         monkeypatch.setattr(Journal, "append", append_and_fill)
         transaction.commit()
+    # Or the recovery below would fill the disk for every later test.
+    monkeypatch.undo()
     assert transaction.leftovers == ()
     assert unfinished(workshop.state) == (transaction.id,)
     assert [each.outcome for each in recover(workshop.state, workshop.roots).recovered] == ["committed"]
