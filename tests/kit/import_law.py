@@ -157,10 +157,10 @@ def _module_name(root: Path, path: Path) -> str:
 
 
 def _room_of(module: str) -> Room | None:
-    """The room of the longest matching name; `resolver.cli_output` is a part of `resolver.cli`."""
+    """The room a module lies in: the folder below `resolver`, or the top level's own."""
     parts = module.split(".")
     if parts[0] == "resolver" and len(parts) > 1:
-        return ROOMS.get(f"resolver.{parts[1].partition('_')[0]}")
+        return ROOMS.get(f"resolver.{parts[1]}")
     return ROOMS.get(parts[0])
 
 
@@ -187,7 +187,7 @@ def _judge(module: str, room: Room, each: Import) -> str:
 
 
 def _covered(name: str, allowed: tuple[str, ...]) -> bool:
-    return any(name == each or name.startswith((f"{each}.", f"{each}_")) for each in allowed)
+    return any(name == each or name.startswith(f"{each}.") for each in allowed)
 
 
 def _imports(node: ast.AST, root: Path, path: Path, *, late: bool) -> Iterator[Import]:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from comfyui_safe_install.resolver.cli_console import Console, Style, paragraph, plain
+from comfyui_safe_install.resolver.cli.console import Console, Style, paragraph, plain
 from comfyui_safe_install.resolver.errors import Hint, RefusedError
 
 
@@ -115,7 +115,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from kit.package import register_package
 register_package()
-from comfyui_safe_install.resolver.cli_console import Console
+from comfyui_safe_install.resolver.cli.console import Console
 console = Console()
 for number in range(20000):
     console.say([f"line {number}"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from comfyui_safe_install.resolver.cli_parser import build_parser, parse
+from comfyui_safe_install.resolver.cli.parser import build_parser, parse
 from comfyui_safe_install.resolver.errors import UsageError
 
 COMMANDS = (

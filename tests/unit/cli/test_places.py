@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from comfyui_safe_install.resolver import cli_places
-from comfyui_safe_install.resolver.cli_places import find_comfyui, recovery_roots, state_folder
+from comfyui_safe_install.resolver.cli import places
+from comfyui_safe_install.resolver.cli.places import find_comfyui, recovery_roots, state_folder
 from comfyui_safe_install.resolver.errors import UsageError
 from comfyui_safe_install.resolver.transaction.runner import Transaction
 from comfyui_safe_install.tests.kit.comfy import make_comfy
@@ -27,7 +27,7 @@ def test_a_custom_node_belongs_to_the_comfyui_above_it(
     comfy = make_comfy(tmp_path / "comfy", packs={"us": {}})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        cli_places, "__file__", str(comfy / "custom_nodes" / "us" / "resolver" / "cli_places.py")
+        places, "__file__", str(comfy / "custom_nodes" / "us" / "resolver" / "cli" / "places.py")
     )
     assert find_comfyui(None) == comfy
 

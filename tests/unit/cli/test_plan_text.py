@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from comfyui_safe_install.resolver.cli_console import Style
-from comfyui_safe_install.resolver.cli_kept_text import (
+from comfyui_safe_install.resolver.cli.console import Style
+from comfyui_safe_install.resolver.cli.kept_text import (
     applied_lines,
     list_lines,
     rollback_lines,
@@ -11,7 +11,7 @@ from comfyui_safe_install.resolver.cli_kept_text import (
     verification_lines,
     why_lines,
 )
-from comfyui_safe_install.resolver.cli_plan_text import (
+from comfyui_safe_install.resolver.cli.plan_text import (
     bytes_in_words,
     comparison_lines,
     decision_lines,

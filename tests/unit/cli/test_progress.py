@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from comfyui_safe_install.resolver.cli_console import Console
-from comfyui_safe_install.resolver.cli_progress import TerminalReporter
+from comfyui_safe_install.resolver.cli.console import Console
+from comfyui_safe_install.resolver.cli.progress import TerminalReporter
 
 
 class Terminal(io.StringIO):

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from comfyui_safe_install.resolver.cli_signals import Interrupted, interruptible
+from comfyui_safe_install.resolver.cli.signals import Interrupted, interruptible
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

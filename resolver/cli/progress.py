@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from .cli_console import Console, plain
+from .console import Console, plain
 
 
 class TerminalReporter:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import Hint, SafeInstallError, UsageError
-from .transaction.history import read_transactions
+from ..errors import Hint, SafeInstallError, UsageError
+from ..transaction.history import read_transactions
 
 _STATE = ("user", "__safe_install")
 """Where the host's system user folder `safe_install` lies by default."""
@@ -44,7 +44,7 @@ def find_comfyui(given: Path | None) -> Path:
 
 
 def _our_folders() -> Iterator[Path]:
-    yield Path(__file__).absolute().parents[1]
+    yield Path(__file__).absolute().parents[2]
     # As it was called: a pack that is a link would otherwise count as the folder it points to.
     yield Path(os.path.abspath(sys.argv[0]))  # noqa: PTH100 - resolving would follow the link
 
@@ -83,7 +83,7 @@ def recovery_roots(comfyui: Path, python: Path | None, state: Path) -> tuple[Pat
 
 
 def _likely_python(comfyui: Path) -> Path:
-    from .io.default_python import default_python
+    from ..io.default_python import default_python
 
     return default_python(comfyui).executable
 
@@ -96,7 +96,7 @@ def _prefix_of(executable: Path) -> Path:
 
 def _python_folders(executable: Path) -> set[Path]:
     """What the interpreter says of its folders; none when it does not start any more."""
-    from .io import process
+    from ..io import process
 
     try:
         done = process.run([str(executable), "-I", "-B", "-c", _ASK], timeout=60)
@@ -107,7 +107,7 @@ def _python_folders(executable: Path) -> set[Path]:
 
 
 def _recorded_roots(state: Path) -> Iterator[Path]:
-    from .transaction import folder
+    from ..transaction import folder
 
     for record in read_transactions(state):
         if record.state is not None and not record.state.is_final:

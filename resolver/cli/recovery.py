@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from .cli_console import Console, plain
-from .cli_places import find_comfyui, recovery_roots, state_folder
-from .transaction.history import TransactionRecord, read_transactions
-from .transaction.recover import deferred, recover, unfinished
+from ..transaction.history import TransactionRecord, read_transactions
+from ..transaction.recover import deferred, recover, unfinished
+from .console import Console, plain
+from .places import find_comfyui, recovery_roots, state_folder
 
 
 def run_recover(console: Console, args: argparse.Namespace) -> Mapping[str, object]:
@@ -36,7 +36,7 @@ def run_history(console: Console, args: argparse.Namespace) -> Mapping[str, obje
 def _roots(console: Console, comfyui: Path, python: Path | None, state: Path) -> tuple[Path, ...]:
     """The folders recovery may change things in: as every other command has them, else by simpler means."""
     try:
-        from .wiring import open_site
+        from ..wiring import open_site
 
         return open_site(comfyui, python=python, state=state).roots
     except Exception as error:  # noqa: BLE001 - the crash may have broken anything this needs

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from .cli_console import Console
-from .cli_parser import parse
-from .cli_signals import CalmDown, interruptible
-from .errors import CancelledError, Hint, SafeInstallError
+from ..errors import CancelledError, Hint, SafeInstallError
+from .console import Console
+from .parser import parse
+from .signals import CalmDown, interruptible
 
 _ANYWAY = ("recover", "history")
 """Commands that need no package and no interpreter."""
@@ -73,15 +73,15 @@ def _run(
     console: Console, args: argparse.Namespace, cancel: threading.Event, calm_down: CalmDown
 ) -> tuple[Mapping[str, object], int]:
     if args.command in _ANYWAY:
-        from .cli_recovery import run_history, run_recover
+        from .recovery import run_history, run_recover
 
         return (run_recover if args.command == "recover" else run_history)(console, args), 0
-    from .cli_changes import install, lock, plan, rollback, sync, uninstall
-    from .cli_places import find_comfyui
-    from .cli_progress import TerminalReporter
-    from .cli_questions import verify, why
-    from .cli_snapshots import snapshot
-    from .cli_work import Outcome, Work, open_work
+    from .changes import install, lock, plan, rollback, sync, uninstall
+    from .places import find_comfyui
+    from .progress import TerminalReporter
+    from .questions import verify, why
+    from .snapshots import snapshot
+    from .work import Outcome, Work, open_work
 
     commands: Mapping[str, Callable[[Work, argparse.Namespace], Outcome]] = {
         "plan": plan,
@@ -114,7 +114,7 @@ def _run(
 
 def version() -> str:
     """Our own version."""
-    project = Path(__file__).parents[1] / "pyproject.toml"
+    project = Path(__file__).parents[2] / "pyproject.toml"
     try:
         found = re.search(r'^version = "([^"]+)"', project.read_text(encoding="utf-8"), re.MULTILINE)
         if found:

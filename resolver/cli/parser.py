@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from .cli_options import GLOBAL_DEFAULTS, IN_PLACE, Parser, add_planning_options, add_yes, global_options
-from .errors import Hint, UsageError
+from ..errors import Hint, UsageError
+from .options import GLOBAL_DEFAULTS, IN_PLACE, Parser, add_planning_options, add_yes, global_options
 
 _EXIT_CODES = """\
 exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 refused (consent or policy), 4 busy,

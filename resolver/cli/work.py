@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from .cli_console import Console
-from .cli_progress import TerminalReporter
-from .cli_signals import CalmDown
-from .engine.session import Session
-from .ports import Site
-from .wiring import LiveSite, PageProbe, open_site
+from ..engine.session import Session
+from ..ports import Site
+from ..wiring import LiveSite, PageProbe, open_site
+from .console import Console
+from .progress import TerminalReporter
+from .signals import CalmDown
 
 
 @dataclass(frozen=True, slots=True)

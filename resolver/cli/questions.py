@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from .cli_kept_text import verification_lines, why_lines
-from .cli_work import Outcome, Work
-from .engine import explaining
+from ..engine import explaining
+from .kept_text import verification_lines, why_lines
+from .work import Outcome, Work
 
 
 def verify(work: Work, _args: argparse.Namespace) -> Outcome:

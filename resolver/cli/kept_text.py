@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .cli_console import Style, plain
-from .cli_plan_text import change_lines, finding_lines
-from .core.snapshot import Snapshot, SnapshotDiff
-from .engine.applying import Applied
-from .engine.explaining import Verification, Why
-from .engine.restoration import RollbackPlan
+from ..core.snapshot import Snapshot, SnapshotDiff
+from ..engine.applying import Applied
+from ..engine.explaining import Verification, Why
+from ..engine.restoration import RollbackPlan
+from .console import Style, plain
+from .plan_text import change_lines, finding_lines
 
 _HOW = {
     "exact": ("exact", "green"),

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
-from .errors import Hint, UsageError
+from ..errors import Hint, UsageError
 
 CONSENTS = ("builds", "indexes", "urls", "install-py")
 POLICIES = ("newest", "fewest-broken")

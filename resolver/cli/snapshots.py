@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .cli_console import plain
-from .cli_kept_text import list_lines, snapshot_diff_lines, snapshot_lines, snapshot_words
-from .cli_plan_text import finding_lines
-from .cli_work import Outcome, Work
-from .core.snapshot import Snapshot, SnapshotDiff, diff_snapshots, to_dict
-from .engine.in_force import snapshot_now
-from .transaction.lockfile import OwnerLock, lock_path
+from ..core.snapshot import Snapshot, SnapshotDiff, diff_snapshots, to_dict
+from ..engine.in_force import snapshot_now
+from ..transaction.lockfile import OwnerLock, lock_path
+from .console import plain
+from .kept_text import list_lines, snapshot_diff_lines, snapshot_lines, snapshot_words
+from .plan_text import finding_lines
+from .work import Outcome, Work
 
 NOW = "now"
 """In place of an id: the state of this moment."""

@@ -6,21 +6,21 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from .cli_console import Console
-from .cli_kept_text import applied_lines, rollback_lines
-from .cli_plan_text import comparison_lines, counted, plan_lines, warning_lines
-from .cli_work import Outcome, Work
-from .core.merge import Policy
-from .core.plan import Plan
-from .core.types import Finding
-from .engine.applying import Applied
-from .engine.comparing import compare
-from .engine.planned import Options, Planned
-from .engine.restoration import NOT_RESTORABLE, REMOVE, SAME_VERSION, RollbackPlan
-from .engine.rolling_back import Rollback
-from .engine.session import refused
-from .errors import Hint, RefusedError, SafeInstallError
-from .transaction.history import TransactionRecord, read_transactions
+from ..core.merge import Policy
+from ..core.plan import Plan
+from ..core.types import Finding
+from ..engine.applying import Applied
+from ..engine.comparing import compare
+from ..engine.planned import Options, Planned
+from ..engine.restoration import NOT_RESTORABLE, REMOVE, SAME_VERSION, RollbackPlan
+from ..engine.rolling_back import Rollback
+from ..engine.session import refused
+from ..errors import Hint, RefusedError, SafeInstallError
+from ..transaction.history import TransactionRecord, read_transactions
+from .console import Console
+from .kept_text import applied_lines, rollback_lines
+from .plan_text import comparison_lines, counted, plan_lines, warning_lines
+from .work import Outcome, Work
 
 
 def plan(work: Work, args: argparse.Namespace) -> Outcome:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .cli_console import Style, plain
-from .core.plan import PackChange, Plan
-from .core.types import Change, Decision, Finding
-from .engine.comparing import Side
+from ..core.plan import PackChange, Plan
+from ..core.types import Change, Decision, Finding
+from ..engine.comparing import Side
+from .console import Style, plain
 
 _WORDS = {
     "install": "new",

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from .errors import SafeInstallError, redact
+from ..errors import SafeInstallError, redact
 
 _INVISIBLE = {ord(char): None for char in "\u200b\u200e\u200f\u2028\u2029\ufeff"}
 _INVISIBLE |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))
