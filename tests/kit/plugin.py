@@ -5,6 +5,7 @@ pytest takes a folder with `__init__.py` for a Package and imports it, which wou
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ import pytest
 from .package import ROOT, register_package
 
 register_package()
+
+# A shell that starts us in the background has Ctrl-C ignored, and every child would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
