@@ -16,9 +16,24 @@ _URL_CREDENTIALS = re.compile(r"://[^/?#\s]+@")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 
 
+_INVISIBLE = {ord(char): None for char in "\u061c\u200b\u200e\u200f\u2028\u2029\ufeff"}
+_INVISIBLE |= dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+"""Characters that turn text round or hide it (Trojan Source); a name from outside has no need of them."""
+
+
 def redact(text: str) -> str:
     """The text without credentials in URLs and without control characters a terminal would obey."""
     return _CONTROL.sub("", _URL_CREDENTIALS.sub("://***@", text))
+
+
+def visible(text: str) -> str:
+    """The redacted text, without characters that turn text round or hide it."""
+    return redact(text).translate(_INVISIBLE)
+
+
+def one_line(text: str) -> str:
+    """Text from outside as one line that is safe to show: what `visible` gives, without line breaks."""
+    return " ".join(visible(text).split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,23 +11,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from ..errors import SafeInstallError, redact
-
-_INVISIBLE = {ord(char): None for char in "\u200b\u200e\u200f\u2028\u2029\ufeff"}
-_INVISIBLE |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))
-"""Characters that turn text round or hide it (Trojan Source); a name from outside has no need of them."""
+from ..errors import SafeInstallError, one_line, redact, visible
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 def plain(text: object) -> str:
     """One line of text from outside, safe to print: no credentials, no control characters, no line breaks."""
-    return " ".join(redact(str(text)).translate(_INVISIBLE).split())
+    return one_line(str(text))
 
 
 def paragraph(text: object) -> str:
     """Text of several lines from outside, safe to print."""
-    return redact(str(text)).translate(_INVISIBLE)
+    return visible(str(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ def save_steps(directory: Path, steps: StepList) -> str:
 
 
 def _digest(directory: Path) -> str:
-    return hashlib.sha256(steps_path(directory).read_bytes()).hexdigest()
+    return hashlib.sha256(fs.read_regular(steps_path(directory))).hexdigest()
 
 
 def load_steps(directory: Path, progress: Progress, *, roots: Sequence[Path], state_dir: Path) -> StepList:

@@ -14,6 +14,7 @@ import stat
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import Hint, SafeInstallError
 
@@ -25,6 +26,12 @@ makes Windows refuse its rename for a moment (conda, pip and VS Code wait in the
 
 _REFUSES_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES, errno.EPERM})
 """What file systems answer that cannot sync a directory (some network and FUSE mounts)."""
+
+LARGEST_FILE = 128 * 1024 * 1024
+"""Bytes of a file of state that is still read; the step list of a hundred thousand files has a third of that."""
+
+# O_NONBLOCK: opening a pipe must not wait for a writer.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 _JUNCTION = 0xA0000003
 """IO_REPARSE_TAG_MOUNT_POINT: a Windows junction, which `lstat` shows as a plain directory."""
@@ -119,7 +126,11 @@ def free_bytes(path: Path) -> int:
 
 def write_json(path: Path, value: object) -> None:
     """`value` as JSON in `path`, durable when this returns; a crash leaves the old file or the new one."""
-    data = json.dumps(value, indent=1, sort_keys=True).encode("ascii") + b"\n"
+    write_bytes(path, json.dumps(value, indent=1, sort_keys=True).encode("ascii") + b"\n")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """`data` in `path`, durable when this returns; a crash leaves the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -136,7 +147,7 @@ def write_json(path: Path, value: object) -> None:
 def read_json(path: Path) -> object:
     """The value in a JSON file. SafeInstallError `state-unreadable` when there is none: never a default."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_regular(path))
     # A hostile file can be nested so deeply that the parser gives up.
     except (OSError, ValueError, RecursionError) as error:
         raise SafeInstallError(
@@ -201,8 +212,11 @@ class Fence:
         if os.path.basename(text) in ("", ".", "..") or not os.path.isabs(text) or "\0" in text:
             return False
         written = os.path.normcase(os.path.normpath(text))
-        # The parent is resolved unnormalised, because `link/..` is not where it seems to be.
-        parent = _with_separator(os.path.realpath(os.path.dirname(text)))
+        try:
+            # The parent is resolved unnormalised, because `link/..` is not where it seems to be.
+            parent = _with_separator(os.path.realpath(os.path.dirname(text)))
+        except (OSError, ValueError):  # Letters no file system knows, or a path too long for it.
+            return False
         return any(
             written.startswith((given, real)) and parent.startswith(real) for given, real in self._roots
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Hint, RecoveryNeededError, SafeInstallError
-from .fs import fsync_dir
+from .fs import fsync_dir, open_regular, read_regular
 
 _TAIL_BYTES = 64 * 1024
 
@@ -58,7 +58,7 @@ class Journal:
         is_new = not self.path.exists()
         known = self._length
         if known is None:
-            entries, known = _parse(b"" if is_new else self.path.read_bytes(), self.path)
+            entries, known = _parse(b"" if is_new else read_regular(self.path), self.path)
             self._seq = len(entries)
         line = _encode(self._seq + 1, body)
         descriptor = os.open(self.path, flags | os.O_CREAT, 0o600)
@@ -98,7 +98,7 @@ def read_journal(path: Path) -> tuple[Entry, ...]:
     RecoveryNeededError `journal-damaged` when there is no journal, no whole line, or damage before the last.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise damaged(path, f"it cannot be read ({error.strerror})") from error
     entries, _ = _parse(data, path)
@@ -110,7 +110,7 @@ def read_journal(path: Path) -> tuple[Entry, ...]:
 def last_body(path: Path) -> Mapping[str, object]:
     """The body of the last line without reading the whole file; empty when that line is not whole."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL_BYTES))
             lines = file.read().split(b"\n")

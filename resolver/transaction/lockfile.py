@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import BusyError, Hint, SafeInstallError
+from .fs import read_regular
 
 if sys.platform == "win32":  # pragma: no cover (Windows)
     import msvcrt
@@ -31,6 +32,9 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOS
 
 _UNFINISHED_CLAIM_SECONDS = 60.0
 """A claim file without an owner is being written just now, or was left by a crash in that instant."""
+
+_LARGEST_OWNER = 64 * 1024
+"""Bytes of a file that names an owner; a larger one is none of ours."""
 
 _held: set[str] = set()
 _held_guard = threading.Lock()
@@ -158,7 +162,7 @@ class OwnerLock:
 
     def _take_away_stale_claim(self) -> bool:
         try:
-            judged = self._claim_file.read_bytes()
+            judged = read_regular(self._claim_file, _LARGEST_OWNER)
             if not _is_stale(self._claim_file):
                 return False
             aside = self._claim_file.with_name(f".{self._claim_file.name}.{secrets.token_hex(4)}")
@@ -166,7 +170,7 @@ class OwnerLock:
         except FileNotFoundError:  # Its owner, or another who found it stale, was quicker.
             return True
         # Between look and rename another may have taken the stale claim away and made its own: give it back.
-        if aside.read_bytes() != judged:
+        if read_regular(aside, _LARGEST_OWNER) != judged:
             os.rename(aside, self._claim_file)
             return False
         aside.unlink()
@@ -230,7 +234,7 @@ def _read_owner(path: Path) -> Mapping[str, object]:
     """Who holds the lock; empty when that is not (yet) known."""
     for _ in range(10):
         try:
-            owner = json.loads(path.read_bytes())
+            owner = json.loads(read_regular(path, _LARGEST_OWNER))
         except (OSError, ValueError, RecursionError):
             time.sleep(0.01)  # The holder has the lock and is about to write its name.
             continue

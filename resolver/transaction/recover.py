@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.states import TransactionState
-from ..errors import Hint, RecoveryNeededError, SafeInstallError
+from ..errors import Hint, RecoveryNeededError, SafeInstallError, one_line
 from . import folder
 from .cleanup import clean
 from .folder import StepList
@@ -155,7 +155,8 @@ def _settle(directory: Path, progress: Progress, steps: StepList, roots: Sequenc
 
 
 def _sentence(each: Recovered) -> str:
-    name = f"{each.id} ({each.operation})"
+    # The journal may be anybody's, and the sentence goes to a terminal or a log.
+    name = f"{each.id} ({one_line(each.operation)})"
     if each.outcome == "rolled-back":
         what = f"The interrupted transaction {name} was rolled back"
         steps = "1 step" if each.steps_undone == 1 else f"{each.steps_undone} steps"
