@@ -144,6 +144,43 @@ def write_bytes(path: Path, data: bytes) -> None:
     fsync_dir(path.parent)
 
 
+def open_regular(path: Path | str) -> BinaryIO:
+    """A regular file, opened for reading, through links. Waits for nobody.
+
+    OSError where it cannot be opened, or is a pipe, a device or a folder.
+    """
+    try:
+        # Asked before opening too: to open some devices is to act on them.
+        _refuse_irregular(os.stat(path), path)
+        descriptor = os.open(path, _READ)
+    except ValueError as error:  # A null byte in the path, or a letter no file system knows.
+        raise OSError(errno.EINVAL, "it is no path", str(path)) from error
+    file = open(descriptor, "rb")  # noqa: SIM115 - the caller closes it
+    try:
+        _refuse_irregular(os.fstat(descriptor), path)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_irregular(info: os.stat_result, path: Path | str) -> None:
+    if not stat.S_ISREG(info.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+def read_regular(path: Path | str, limit: int = LARGEST_FILE) -> bytes:
+    """The bytes of a regular file, through links; waits for nobody and never fills the memory.
+
+    OSError as for `open_regular`, and where it holds more than `limit` bytes.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise OSError(errno.EFBIG, f"it has {size} bytes, more than {limit}", str(path))
+        return file.read(size + 1)
+
+
 def read_json(path: Path) -> object:
     """The value in a JSON file. SafeInstallError `state-unreadable` when there is none: never a default."""
     try:
