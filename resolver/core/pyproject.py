@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 try:
     import tomllib
@@ -102,14 +103,20 @@ def _parse(raw: bytes, place: Place) -> tuple[Mapping[str, object], str, list[Fi
         message = f"A merge was never finished in line {line}, so that nothing of {place.file} can be read."
         return {}, "", [*findings, place.at(line).finding("merge-conflict-marker", message, hint)]
     try:
-        if any(line.count(".") > MAX_DOTS for line in text.split("\n")):
-            raise ValueError("a line with thousands of dots")
-        return tomllib.loads(text), text, findings
+        return read_toml(text), text, findings
     # Not only TOMLDecodeError: impossible dates and very long numbers raise others.
     except (ValueError, RecursionError) as error:
         at = _AT_LINE.search(str(error))
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         return {}, "", [*findings, _invalid_toml(reason, place.at(int(at.group(1)) if at else 0))]
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """The tables of the text, in time that grows with its length; ValueError or RecursionError for bad text."""
+    if any(line.count(".") > MAX_DOTS for line in text.split("\n")):
+        raise ValueError("a line with thousands of dots")
+    tables: dict[str, Any] = tomllib.loads(text)
+    return tables
 
 
 def _invalid_toml(reason: str, place: Place) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import redact
+from ..transaction.fs import read_regular
 
 _COMMIT = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
 """SHA-1 or SHA-256."""
@@ -14,6 +15,8 @@ _SECTION = re.compile(
     r'^\s*\[\s*(?P<name>[A-Za-z0-9.\-]+)(?:\s+"(?P<sub>(?:[^"\\]|\\.)*)")?\s*\](?P<rest>.*)$'
 )
 _DEEPEST_REF = 5
+_LARGEST = 16 * 1024 * 1024
+"""Bytes of a file in `.git` that is read; the packed references of the largest repositories have a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,6 @@ def _origin(config: Path) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
+        return read_regular(path, _LARGEST).decode("utf-8", "replace").strip()
     except OSError:
         return ""

@@ -16,8 +16,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from ..errors import redact
+from ..transaction.fs import open_regular, read_regular
 
 _FIRST_BYTES = 8 * 1024
+_CHUNK = 1024 * 1024
+_LARGEST_SMALL = 1024 * 1024
+"""Bytes of an INSTALLER, a direct_url.json, an .egg-link."""
 _MOST_HEADER_BYTES = 4 * 1024 * 1024
 
 _FIELD = re.compile(
@@ -63,8 +67,8 @@ def parse_headers(raw: bytes) -> Headers:
 
 def read_headers(path: str) -> Headers:
     """The headers of the file. OSError where it cannot be read; empty fields where it is no metadata."""
-    with open(path, "rb", buffering=0) as file:
-        raw = file.read(_FIRST_BYTES) or b""
+    with open_regular(path) as file:
+        raw = file.read(_FIRST_BYTES)
         # The long description comes after the headers and is not needed.
         while b"\n\n" not in raw and b"\r\n\r\n" not in raw and len(raw) < _MOST_HEADER_BYTES:
             more = file.read(len(raw) or _FIRST_BYTES)
@@ -91,15 +95,20 @@ def normal_version(text: str) -> str:
 
 def digest_of(path: str) -> str:
     """sha256 of the file, hexadecimal; empty where there is none."""
-    raw = read_small(path)
-    return "" if raw is None else hashlib.sha256(raw).hexdigest()
+    digest = hashlib.sha256()
+    try:
+        with open_regular(path) as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return ""
+    return digest.hexdigest()
 
 
 def read_small(path: str) -> bytes | None:
-    """The bytes of the file, or None where it cannot be read."""
+    """The bytes of the file, or None where it cannot be read or is far too large for what it should be."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
+        return read_regular(path, _LARGEST_SMALL)
     except OSError:
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import io
 import os
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from ..core.layout import Layout
 from ..core.ownership import Holding, RecordedFile, is_bytecode
 from ..core.types import Distribution, Environment, Finding, PythonInfo
 from ..errors import Hint, SafeInstallError
+from ..transaction.fs import open_regular
 
 _CHUNK = 1024 * 1024
 _WINDOWS = os.name == "nt"
@@ -165,7 +167,7 @@ def _damage(file: RecordedFile, *, hashes: bool = True) -> Damage | None:
     except ValueError:  # An algorithm this Python does not have: then only the size is known.
         digest = None
     try:
-        with open(file.path, "rb", buffering=0) as stream:
+        with open_regular(file.path) as stream:
             if file.size >= 0 and os.fstat(stream.fileno()).st_size != file.size:
                 return Damage(path=file.path, kind="size")
             if digest is None:
@@ -187,7 +189,7 @@ def _read_record(
     files: list[RecordedFile] = []
     outside: list[str] = []
     try:
-        with open(path, encoding="utf-8", newline="") as stream:
+        with open_regular(path) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="") as stream:
             for row in csv.reader(stream, strict=True):
                 if not row or not row[0]:
                     continue

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import CancelledError, Hint, RefusedError
+from ..transaction.fs import read_regular
+
+_LARGEST_GIT_FILE = 64 * 1024
+"""Bytes of a `.git` file, which holds one path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +136,9 @@ def _check_link(entry: os.DirEntry[str], relative: Path, top: str) -> None:
 
 
 def _leads_inside(git_file: Path, root: Path) -> bool:
-    text = git_file.read_text(encoding="utf-8", errors="replace").strip().removeprefix("gitdir:").strip()
-    if not text or Path(text).is_absolute():
+    raw = read_regular(git_file, _LARGEST_GIT_FILE)
+    text = raw.decode("utf-8", "replace").strip().removeprefix("gitdir:").strip()
+    if not text or "\0" in text or Path(text).is_absolute():
         return False
     real, top = os.path.realpath(git_file.parent / text), os.path.realpath(root)
     return real.startswith(top + os.sep)
