@@ -121,6 +121,9 @@ def _without_own_filters(work_tree: Path) -> list[str]:
     for line in found.stdout.splitlines():
         scope, _, key = line.partition("\t")
         if scope in ("local", "worktree"):
+            if "=" in key:
+                # git cuts `-c key=value` at the first `=`, so this filter could not be switched off.
+                raise SafeInstallError("git-failed", f"The repository configures a filter by an odd name: {key}.")
             options += ["-c", f"{key}=false" if key.endswith(".required") else f"{key}="]
     return options
 
