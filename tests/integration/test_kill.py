@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from comfyui_safe_install.tests.kit.furnishing import furnish
 from comfyui_safe_install.tests.kit.installation import Installation, State, differences
 from comfyui_safe_install.tests.kit.package import ROOT
 from comfyui_safe_install.tests.kit.waiting import wait_until
@@ -137,40 +138,6 @@ def by_size_and_time(folder: Path) -> dict[str, tuple[int, int, int]]:
         info = path.lstat()
         found[str(path)] = (info.st_mode, info.st_size, info.st_mtime_ns)
     return found
-
-
-def furnish(here: Installation) -> list[str]:
-    """Make an environment in which an install moves everything there is; the command that does it."""
-    here.have("base", "1.0")
-    here.have("neighbour", "1.0", files={"space/theirs/__init__.py": ""})
-    for version in ("1.0", "2.0"):
-        here.wheel(
-            "tool",
-            version,
-            files={
-                f"tool/only_{version[0]}.py": "",
-                "tool/__init__.py": f"__version__ = {version!r}\n",
-                "space/mine/__init__.py": "",
-                "single.py": f"VERSION = {version!r}\n",
-                **({"tool.pth": "import sys\n"} if version == "2.0" else {}),
-            },
-            scripts={"tool-script": f"#!python\nprint({version!r})\n"},
-            data={"share/tool.txt": version},
-        )
-    here.have("tool", "1.0")
-    for name in ("opencv-python", "opencv-contrib-python"):
-        here.have(name, "4.10", files={"cv2/__init__.py": name, f"cv2/{name}.txt": name})
-    here.wheel("opencv-contrib-python", "4.11", files={"cv2/__init__.py": "", "cv2/new.txt": ""})
-    here.wheel("fresh", "1.0", files={"fresh/__init__.py": "", "fresh/config.py": "NEW = 1\n"})
-    (here.venv.site_packages / "fresh").mkdir()
-    (here.venv.site_packages / "fresh" / "config.py").write_text("MINE = 1\n")
-    here.compile()
-    replaced = here.packs / "replaced"
-    (replaced / ".git").mkdir(parents=True)
-    (replaced / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    (replaced / "__init__.py").write_text("OLD = 1\n")
-    new = here.source("replaced", "opencv-contrib-python>=4.11", files={"__init__.py": "NEW = 1\n"})
-    return ["install", here.source("added", "tool>=2", "fresh"), new, "--yes"]
 
 
 def test_an_install_killed_after_any_line_is_before_or_after(here: Installation) -> None:
