@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import re
 import stat
+import struct
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ..core.pack_names import fold_name, is_reserved_on_windows
 from ..errors import CancelledError, Hint, RefusedError, SafeInstallError
+from ..transaction.fs import open_regular
 
 _CHUNK = 1024 * 1024
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f:]")
 """Control characters, and the colon of drive letters and of NTFS's hidden streams."""
 
 
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
-"""What zipfile raises for a broken archive, and for a compression it does not know."""
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, ValueError, LookupError, OverflowError),
+)
+"""What zipfile raises for a broken archive: names that are no UTF-8, places before the file, odd versions ..."""
 _LONGEST_NAME = 255
 """Bytes, on nearly every file system."""
+_DEEPEST = 100
+"""Folders in each other; whoever walks a tree recursively falls over a thousand."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The compressions every tool writes; the others need much memory to unpack, as much as an archive likes."""
+_END = struct.Struct("<4s4H2LH")
+"""The end of a zip's directory (APPNOTE 4.3.16)."""
+_LARGE_END = struct.Struct("<4sQ2H2L4Q")
+"""The same of a large one (APPNOTE 4.3.14)."""
+_LARGEST_COMMENT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +49,8 @@ class ArchiveLimits:
     entries: int = 20_000
     bytes: int = 2 * 1024**3
     """Unpacked size of all files together."""
+    directory: int = 16 * 1024**2
+    """Bytes of the archive's list of entries, which is read whole before anything can be judged."""
     ratio: int = 100
     """Unpacked size to archive size ..."""
     ratio_from_bytes: int = 64 * 1024**2
@@ -75,15 +92,28 @@ def extract_zip(
     Raises RefusedError `unsafe-archive` (naming the entry), SafeInstallError `archive-unreadable`,
     CancelledError.
     """
+    with ExitStack() as stack:
+        with _explained(archive):
+            file = stack.enter_context(open_regular(archive))
+            size = file.seek(0, os.SEEK_END)
+            if _directory_bytes(file, size) > limits.directory:
+                raise _unsafe("", f"its list of entries has more than {limits.directory} bytes")
+            opened = stack.enter_context(zipfile.ZipFile(file))
+        entries, left_out = _judge(opened.infolist(), size, limits)
+        top = _single_top(entries)
+        target.mkdir()
+        for entry in entries:
+            if cancel is not None and cancel.is_set():
+                raise CancelledError("cancelled", "Unpacking the archive was cancelled.")
+            _write(archive, opened, entry, target.joinpath(*entry.parts[1 if top else 0 :]))
+    return Unpacked(top_folder=top, left_out=left_out)
+
+
+@contextmanager
+def _explained(archive: Path) -> Iterator[None]:
+    """Turns what zipfile raises into `archive-unreadable`. Not for writing: a full disk is no broken archive."""
     try:
-        with zipfile.ZipFile(archive) as opened:
-            entries, left_out = _judge(opened.infolist(), archive.stat().st_size, limits)
-            top = _single_top(entries)
-            target.mkdir()
-            for entry in entries:
-                if cancel is not None and cancel.is_set():
-                    raise CancelledError("cancelled", "Unpacking the archive was cancelled.")
-                _write(opened, entry, target.joinpath(*entry.parts[1 if top else 0 :]))
+        yield
     except _UNREADABLE as error:
         raise SafeInstallError(
             "archive-unreadable",
@@ -91,7 +121,21 @@ def extract_zip(
             context={"archive": archive},
             hints=(Hint("download-again", "Download the archive again; it may be incomplete."),),
         ) from error
-    return Unpacked(top_folder=top, left_out=left_out)
+
+
+def _directory_bytes(file: BinaryIO, size: int) -> int:
+    """How long the archive says its list of entries is; 0 where it does not say."""
+    file.seek(max(0, size - _LARGEST_COMMENT - _END.size))
+    tail = file.read()
+    file.seek(0)
+    place = tail.rfind(b"PK\x05\x06")
+    if place < 0 or len(tail) - place < _END.size:
+        return 0
+    said: int = _END.unpack_from(tail, place)[5]
+    large = tail.rfind(b"PK\x06\x06", 0, place)
+    if large >= 0 and place - large >= _LARGE_END.size:
+        said = max(said if said < 2**32 - 1 else 0, int(_LARGE_END.unpack_from(tail, large)[8]))
+    return said
 
 
 def _judge(
@@ -123,6 +167,8 @@ def _judge(
 def _check_kind(info: zipfile.ZipInfo) -> None:
     if info.flag_bits & 0x1:
         raise _unsafe(info.filename, "it is encrypted")
+    if info.compress_type not in _METHODS:
+        raise _unsafe(info.filename, "it is compressed in an unusual way")
     # The upper half of external_attr is the Unix mode; zero where the archive was made without one.
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
@@ -140,6 +186,8 @@ def _check_name(info: zipfile.ZipInfo) -> tuple[str, ...]:
     if _FORBIDDEN.search(name):
         raise _unsafe(info.filename, "its name holds a drive letter or a control character")
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
+    if len(parts) > _DEEPEST:
+        raise _unsafe("/".join(parts[:3]), f"it lies in more than {_DEEPEST} folders")
     for part in parts:
         if part == "..":
             raise _unsafe(info.filename, "its path leads out of the archive")
@@ -181,15 +229,22 @@ def _single_top(entries: list[_Entry]) -> str:
     return tops.pop() if len(tops) == 1 and not loose else ""
 
 
-def _write(opened: zipfile.ZipFile, entry: _Entry, path: Path) -> None:
+def _write(archive: Path, opened: zipfile.ZipFile, entry: _Entry, path: Path) -> None:
     if entry.is_folder:
         path.mkdir(parents=True, exist_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     executable = bool((entry.info.external_attr >> 16) & 0o111)
     left = entry.info.file_size
-    with opened.open(entry.info) as packed, path.open("xb") as file:
-        while chunk := packed.read(_CHUNK):
+    with ExitStack() as stack:
+        with _explained(archive):
+            packed = stack.enter_context(opened.open(entry.info))
+        file = stack.enter_context(path.open("xb"))
+        while True:
+            with _explained(archive):
+                chunk = packed.read(_CHUNK)
+            if not chunk:
+                break
             left -= len(chunk)
             if left < 0:
                 raise _unsafe(entry.info.filename, "it holds more than it says")
