@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from .core.rules import Rules, parse_rules
 from .errors import Hint, UsageError
+from .io.downloads import ask
 from .io.python_probe import ChosenPython, default_python, probe_python
 from .io.site import LiveSite
 from .io.workspace import Workspace, open_workspace
@@ -72,7 +71,7 @@ class PageProbe:
     @staticmethod
     def _has_page(index: str, name: str) -> bool:
         try:
-            with urllib.request.urlopen(f"{index.rstrip('/')}/{name}/", timeout=15) as answer:  # noqa: S310 - consented to
-                return bool(answer.status in (200, None))
-        except (OSError, ValueError, urllib.error.URLError):
+            with ask(f"{index.rstrip('/')}/{name}/", seconds=15) as answer:
+                return answer.status == HTTPStatus.OK
+        except (OSError, ValueError):
             return False

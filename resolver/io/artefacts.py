@@ -17,6 +17,7 @@ from packaging.utils import parse_wheel_filename
 from ..core.solve import Solution, SolveInput
 from ..core.types import LockedPackage, PythonInfo
 from ..errors import SafeInstallError
+from ..transaction.fs import read_regular
 from .metadata import parse_headers
 from .uv import Uv
 from .wheel_metadata import read_wheel_metadata
@@ -25,6 +26,9 @@ try:
     import tomllib
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
+
+_LARGEST_REMEMBERED = 16 * 1024 * 1024
+"""Bytes of the requirements of one wheel as they are remembered."""
 
 
 class ArtefactFinder:
@@ -129,9 +133,9 @@ class ArtefactFinder:
         remembered = self._cache / f"{digest}.json"
         if digest:
             try:
-                lines = json.loads(remembered.read_text(encoding="utf-8"))
+                lines = json.loads(read_regular(remembered, _LARGEST_REMEMBERED))
                 return tuple(str(line) for line in lines)
-            except (OSError, ValueError, TypeError):
+            except (OSError, ValueError, TypeError, RecursionError):
                 pass  # not remembered yet, or damaged: read it again
         try:
             text = read_wheel_metadata(package.url)

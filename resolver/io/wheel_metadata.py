@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import io
-import ssl
+import struct
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from functools import cache
+import zlib
 from pathlib import Path
+from typing import BinaryIO
 
-SECONDS = 20
-"""For one small answer."""
+from ..transaction.fs import open_regular
+from .downloads import ask
 
 LARGEST = 8 * 1024 * 1024
 """Bytes of a metadata file; a larger one is not read."""
 
+_MOST_QUESTIONS = 32
+"""Ranges of one wheel; directory and metadata take two or three."""
+
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    LookupError,
+)
+"""What zipfile raises for a broken wheel, beside ValueError and OSError."""
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _TAIL = 128 * 1024
 """Bytes to ask for first: a zip's directory lies at its end, and wheels put metadata last (PEP 427)."""
 
@@ -37,7 +53,7 @@ def read_wheel_metadata(url: str) -> str:
             with RemoteFile(urllib.parse.urlunsplit(parts._replace(fragment=""))) as file:
                 return _read_inside(file)
     path = Path(urllib.request.url2pathname(parts.path)) if parts.scheme == "file" else Path(url)
-    with path.open("rb") as local:
+    with open_regular(path) as local:
         return _read_inside(local)
 
 
@@ -49,9 +65,12 @@ class RemoteFile(io.RawIOBase):
         super().__init__()
         self._url = url
         self._position = 0
+        self._left = _MOST_QUESTIONS
         body, content_range = self._ask(f"bytes=-{_TAIL}")
         total = content_range.rpartition("/")[2]
-        self._size = int(total) if total.isdigit() else len(body)
+        self._size = int(total) if total.isdecimal() else len(body)
+        if self._size < len(body):
+            raise OSError(f"{self._url} is shorter than what was sent of it")
         self._start, self._known = self._size - len(body), body
 
     def readable(self) -> bool:
@@ -92,28 +111,24 @@ class RemoteFile(io.RawIOBase):
         return found
 
     def _ask(self, span: str) -> tuple[bytes, str]:
-        request = urllib.request.Request(self._url, headers={"Range": span, "Accept-Encoding": "identity"})  # noqa: S310 - http(s) only
-        with urllib.request.urlopen(request, timeout=SECONDS, context=_context()) as answer:  # noqa: S310
+        self._left -= 1
+        if self._left < 0:
+            raise OSError(f"{self._url} would have to be asked too often")
+        with ask(self._url, {"Range": span}) as answer:
             if answer.status != 206:  # noqa: PLR2004 - Partial Content
                 raise OSError(f"{self._url} cannot be read by ranges")
-            return answer.read(LARGEST), answer.headers.get("Content-Range", "")
-
-
-@cache
-def _context() -> ssl.SSLContext:
-    # Loading the certificates takes 20 ms; once is enough for hundreds of files.
-    return ssl.create_default_context()
+            return answer.read(LARGEST), answer.content_range
 
 
 def _read_beside(address: str) -> str:
-    with urllib.request.urlopen(address, timeout=SECONDS, context=_context()) as answer:  # noqa: S310 - http(s) only
+    with ask(address) as answer:
         text = answer.read(LARGEST).decode("utf-8", "replace")
     if not text.lstrip("\ufeff").startswith(("Metadata-Version", "Name")):
         raise ValueError("not a metadata file")
     return str(text)
 
 
-def _read_inside(file: io.RawIOBase | io.BufferedReader) -> str:
+def _read_inside(file: io.RawIOBase | BinaryIO) -> str:
     try:
         with zipfile.ZipFile(file) as wheel:
             names = [
@@ -121,8 +136,9 @@ def _read_inside(file: io.RawIOBase | io.BufferedReader) -> str:
                 for name in wheel.namelist()
                 if name.endswith(".dist-info/METADATA") and name.count("/") == 1
             ]
-            if not names or wheel.getinfo(names[0]).file_size > LARGEST:
+            found = wheel.getinfo(names[0]) if names else None
+            if found is None or found.file_size > LARGEST or found.compress_type not in _METHODS:
                 raise ValueError("no metadata in the wheel")
             return wheel.read(names[0]).decode("utf-8", "replace")
-    except zipfile.BadZipFile as error:
+    except _BROKEN as error:
         raise ValueError(str(error)) from error
