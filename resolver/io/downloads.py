@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import socket
 import ssl
 import time
 import urllib.error
@@ -97,10 +98,16 @@ def may_follow(address: str, target: str) -> bool:
 
 def _is_inner(host: str) -> bool:
     """Whether the name of a host is plainly one of this machine or of the net it stands in."""
+    name = host.rstrip(".")
+    found: ipaddress.IPv4Address | ipaddress.IPv6Address
     try:
-        found = ipaddress.ip_address(host)
+        found = ipaddress.ip_address(name)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        try:
+            # Every C library still takes 127.1, 0x7f000001 and 2130706433.
+            found = ipaddress.IPv4Address(socket.inet_aton(name))
+        except (OSError, UnicodeError):
+            return name == "localhost" or name.endswith(".localhost")
     return not found.is_global
 
 
