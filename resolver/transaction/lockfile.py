@@ -1,43 +1,35 @@
 """One transaction at a time: an operating system lock that names its owner.
 
 The system drops such a lock when its process dies, so a crash never leaves one behind. Who holds it stands
-in a second file beside it, because under Windows a locked file cannot be read by others.
+in a second file beside it, because under Windows a locked file cannot be read by others. Where the file
+system refuses locks, claim files stand in (`claims`).
 """
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import secrets
-import sys
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import BusyError, Hint, SafeInstallError
-from .fs import read_regular
+from .claims import Claim, ClaimTakenError
+from .lock_errors import NOBODY_KNOWN, TakenError, busy, unavailable
+from .os_lock import is_at, try_lock, unlock
+from .owners import Owner, Standing, read_owner, this_process
 
-if sys.platform == "win32":  # pragma: no cover (Windows)
-    import msvcrt
-else:
-    import fcntl
+_NAMELESS_SECONDS = 2.0
+"""How long a new holder may take to write its name, before others are told that it has none."""
 
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
-"""What file systems answer that cannot lock (some network and FUSE mounts)."""
+_MOVING_SECONDS = 5.0
+"""How long the folder of a fleeting lock may come and go under our hands."""
 
-_UNFINISHED_CLAIM_SECONDS = 60.0
-"""A claim file without an owner is being written just now, or was left by a crash in that instant."""
-
-_LARGEST_OWNER = 64 * 1024
-"""Bytes of a file that names an owner; a larger one is none of ours."""
-
-_held: set[str] = set()
-_held_guard = threading.Lock()
+_held: dict[tuple[int, int], Owner] = {}
+"""What this process holds, by (device, inode): one file has many spellings."""
+_locks: set[OwnerLock] = set()
+_guard = threading.Lock()
 
 
 def lock_path(state_dir: Path) -> Path:
@@ -45,222 +37,216 @@ def lock_path(state_dir: Path) -> Path:
     return state_dir / "lock"
 
 
+def area_lock_path(area: Path) -> Path:
+    """The lock of the folder in which stages and payloads lie: several state folders may share it."""
+    return area / "lock"
+
+
 class OwnerLock:
     """Holds the lock at `path` inside a `with` block; `operation` tells others what is going on.
 
-    BusyError `busy` at entry, at once and never waiting, while another process or another thread holds it;
+    BusyError `busy` at entry, without waiting for its end, while another process or another thread holds it;
     its context names `pid`, `host`, `since` and `operation`. SafeInstallError `lock-unavailable` when the
-    file cannot be made. Not re-entrant.
+    file cannot be made. Not re-entrant. A forked child does not have it. A `fleeting` lock leaves neither its
+    file nor its folder behind, when that is empty.
     """
 
-    def __init__(self, path: Path, operation: str) -> None:
+    def __init__(self, path: Path, operation: str, *, fleeting: bool = False) -> None:
         self.path = path
         self.operation = operation
-        self._key = ""
+        self._fleeting = fleeting
+        self._key: tuple[int, int] | None = None
         self._descriptor: int | None = None
+        self._claim: Claim | None = None
 
     @property
     def held(self) -> bool:
         """True between entry and exit."""
-        return bool(self._key)
+        return self._key is not None
 
     def __enter__(self) -> OwnerLock:
-        key = os.path.realpath(self.path)
-        with _held_guard:
-            # The lock belongs to the process on some systems, so threads are told apart here.
-            if key in _held:
-                raise self._busy(self._owner_file)
-            _held.add(key)
-        try:
-            self._lock()
-        except OSError as error:
-            with _held_guard:
-                _held.discard(key)
-            raise SafeInstallError(
-                "lock-unavailable",
-                f"The lock {self.path} cannot be taken: {error.strerror or error}",
-                context={"path": self.path},
-                hints=(Hint("check-state-folder", "See that this folder exists and is writable."),),
-            ) from error
-        except BaseException:
-            with _held_guard:
-                _held.discard(key)
-            raise
-        self._key = key
-        return self
+        deadline = time.monotonic() + _NAMELESS_SECONDS
+        while True:
+            try:
+                self._take(this_process(self.operation))
+            except TakenError as taken:
+                # A name of a dead process is that of an earlier holder: the present one has not written its
+                # own yet. Or the lock is free again by now.
+                named = taken.owner is not None and taken.owner.standing() is not Standing.GONE
+                if named or time.monotonic() > deadline:
+                    raise busy(self.path, taken.owner, claim=taken.claim) from None
+                time.sleep(0.01)
+            except OSError as error:
+                raise unavailable(self.path, error) from error
+            else:
+                return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        key, self._key = self._key, None
+        if key is None:  # A forked child leaves the block too, and must not unlock its parent's.
+            return
         try:
-            self._unlock()
+            self._release()
         finally:
-            with _held_guard:
-                _held.discard(self._key)
-            self._key = ""
+            with _guard:
+                _held.pop(key, None)
+                _locks.discard(self)
 
-    @property
-    def _owner_file(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.owner")
-
-    @property
-    def _claim_file(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.claim")
-
-    def _lock(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+    def _take(self, owner: Owner) -> None:
+        descriptor, key = self._open()
         try:
-            locked = _try_lock(descriptor)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise self._busy(self._owner_file) from error
+            with _guard:
+                # Some systems give the lock to the process, so threads are told apart here.
+                if key in _held:
+                    raise TakenError(_held[key])
+                _held[key] = owner
+            try:
+                self._lock(descriptor, owner)
+            except BaseException:
+                with _guard:
+                    _held.pop(key, None)
+                raise
         except BaseException:
             os.close(descriptor)
             raise
+        self._key, self._descriptor = key, descriptor
+        with _guard:
+            _locks.add(self)
+
+    def _open(self) -> tuple[int, tuple[int, int]]:
+        """The lock file, open, and what tells it from every other file."""
+        deadline = time.monotonic() + _MOVING_SECONDS
+        while True:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+                descriptor = os.open(self.path, flags, 0o644)
+            except FileNotFoundError:  # The last holder took the empty folder away just now.
+                if time.monotonic() > deadline:
+                    raise
+                continue
+            found = os.fstat(descriptor)
+            return descriptor, (found.st_dev, found.st_ino)
+
+    def _lock(self, descriptor: int, owner: Owner) -> None:
+        try:
+            locked = try_lock(descriptor)
+        except BlockingIOError:
+            raise TakenError(read_owner(_owner_file(self.path))) from None
+        if not is_at(descriptor, self.path):
+            # Its holder removed it when it was done; a lock on what has no name any more keeps nobody out.
+            raise TakenError(None)
+        claim = Claim(self.path)
         if locked:
-            self._descriptor = descriptor
-        else:
-            os.close(descriptor)
-            self._claim()
-        self._write_owner()
+            self._write_owner(owner)
+            # Another process may be refused locks where we are not (a server that just came back).
+            if claim.is_taken():
+                taken = claim.holder()
+                self._forget_owner()
+                unlock(descriptor)
+                raise TakenError(taken)
+            return
+        known = read_owner(_owner_file(self.path))
+        try:
+            claim.take(owner)
+        except ClaimTakenError as taken:
+            raise TakenError(taken.owner, claim=taken.file) from None
+        if known is not None and known.standing() is Standing.ALIVE:
+            claim.give_up()
+            raise TakenError(known)
+        self._claim = claim
+        self._write_owner(owner)
 
-    def _unlock(self) -> None:
+    def _release(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        claim, self._claim = self._claim, None
         # First the owner's name, then the lock: the other way round, the next owner's name would go.
-        with suppress(OSError):  # Windows: someone is reading it just now. The next owner overwrites it.
-            self._owner_file.unlink()
-        if self._descriptor is None:
-            with suppress(OSError):  # It names this process, so it is stale for us now and for all later.
-                self._claim_file.unlink()
-        else:
-            # Explicitly, since a forked child would keep an inherited lock after we close our end.
-            _release(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._forget_owner()
+        if claim is not None:
+            claim.give_up()
+        elif self._fleeting:
+            with suppress(OSError):  # Windows removes no open file: it stays, and does no harm.
+                self.path.unlink()
+        if descriptor is not None:
+            # Explicitly, since a process that was started without us knowing may have inherited it.
+            with suppress(OSError):
+                unlock(descriptor)
+            os.close(descriptor)
+        if self._fleeting:
+            with suppress(OSError):
+                self.path.parent.rmdir()
 
-    def _write_owner(self) -> None:
+    def _abandon(self) -> None:
+        """In a forked child: what the parent holds is the parent's."""
+        descriptor, self._descriptor, self._key, self._claim = self._descriptor, None, None, None
+        if descriptor is not None:
+            # Closing does not unlock: the parent's descriptor keeps the lock. A child that outlives the
+            # parent would keep it too.
+            with suppress(OSError):
+                os.close(descriptor)
+
+    def _write_owner(self, owner: Owner) -> None:
         # Only information for others: not worth failing for, nor an fsync.
         temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         try:
-            temporary.write_text(_owner_text(self.operation), encoding="ascii")
-            os.replace(temporary, self._owner_file)
+            temporary.write_bytes(owner.to_bytes())
+            os.replace(temporary, _owner_file(self.path))
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
-    def _claim(self) -> None:
-        """Stand-in for a lock where the file system has none: whoever creates the claim file holds it."""
-        for _ in range(2):
-            try:
-                with self._claim_file.open("x", encoding="ascii") as file:
-                    file.write(_owner_text(self.operation))
-            except FileExistsError:
-                if not self._take_away_stale_claim():
-                    break
-            else:
-                return
-        raise self._busy(self._claim_file)
-
-    def _take_away_stale_claim(self) -> bool:
-        try:
-            judged = read_regular(self._claim_file, _LARGEST_OWNER)
-            if not _is_stale(self._claim_file):
-                return False
-            aside = self._claim_file.with_name(f".{self._claim_file.name}.{secrets.token_hex(4)}")
-            os.rename(self._claim_file, aside)
-        except FileNotFoundError:  # Its owner, or another who found it stale, was quicker.
-            return True
-        # Between look and rename another may have taken the stale claim away and made its own: give it back.
-        if read_regular(aside, _LARGEST_OWNER) != judged:
-            os.rename(aside, self._claim_file)
-            return False
-        aside.unlink()
-        return True
-
-    def _busy(self, owner_file: Path) -> BusyError:
-        owner = _read_owner(owner_file)
-        pid, since = owner.get("pid", "unknown"), owner.get("since", "unknown")
-        operation = owner.get("operation", "unknown")
-        host = owner.get("host", "unknown")
-        return BusyError(
-            "busy",
-            f"Safe Install is already at work: {operation} (process {pid} on {host}, since {since}).",
-            context={"pid": pid, "host": host, "since": since, "operation": operation, "lock": self.path},
-            hints=(
-                Hint("wait", "Wait until it has finished, then try again."),
-                Hint("end-process", f"If it hangs, end process {pid}; what it began is then recovered."),
-            ),
-        )
+    def _forget_owner(self) -> None:
+        with suppress(OSError):  # Windows: someone is reading it just now. The next owner overwrites it.
+            _owner_file(self.path).unlink()
 
 
-def _try_lock(descriptor: int) -> bool:
-    """True when locked now; False where the file system has no locks. BlockingIOError when another has it."""
-    if sys.platform == "win32":  # pragma: no cover (Windows)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise BlockingIOError(errno.EAGAIN, "locked") from error
-    else:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise
-        except OSError as error:
-            if error.errno in _NO_LOCKS:
-                return False
-            raise
-    return True
+def who_holds(path: Path) -> Owner | None:
+    """Who holds the lock at `path` now; None where nobody does. A holder without a name (yet) is `unknown`.
 
-
-def _release(descriptor: int) -> None:
-    if sys.platform == "win32":  # pragma: no cover (Windows)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-    else:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-def _owner_text(operation: str) -> str:
-    since = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return json.dumps({"pid": os.getpid(), "host": _host(), "since": since, "operation": operation})
-
-
-def _host() -> str:
-    import platform
-
-    return platform.node()
-
-
-def _read_owner(path: Path) -> Mapping[str, object]:
-    """Who holds the lock; empty when that is not (yet) known."""
-    for _ in range(10):
-        try:
-            owner = json.loads(read_regular(path, _LARGEST_OWNER))
-        except (OSError, ValueError, RecursionError):
-            time.sleep(0.01)  # The holder has the lock and is about to write its name.
-            continue
-        return owner if isinstance(owner, dict) else {}
-    return {}
-
-
-def _is_stale(claim: Path) -> bool:
-    """Whether the process of a claim is certainly gone."""
-    owner = _read_owner(claim)
-    pid = owner.get("pid")
-    if type(pid) is not int or pid <= 0:
-        try:
-            return time.time() - claim.stat().st_mtime > _UNFINISHED_CLAIM_SECONDS
-        except FileNotFoundError:
-            return True
-    if owner.get("host") != _host() or os.name == "nt":
-        # Another machine's processes cannot be asked, and on Windows os.kill would end the process.
-        return False
-    if pid == os.getpid():
-        # Not held by this process (looked up before): in a container, an earlier start had our number.
-        return True
+    Makes no file, and is in nobody's way for longer than a moment.
+    """
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # It exists and is another user's.
-        return False
-    return False
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except PermissionError:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError:
+            return None
+    except OSError:
+        return None
+    try:
+        found = os.fstat(descriptor)
+        with _guard:
+            mine = _held.get((found.st_dev, found.st_ino))
+        if mine is not None:
+            return mine
+        try:
+            if try_lock(descriptor, shared=True):
+                unlock(descriptor)
+        except BlockingIOError:
+            return read_owner(_owner_file(path), patience=0.1) or NOBODY_KNOWN
+        except OSError:
+            return None
+        claim = Claim(path)
+        return (claim.holder() or NOBODY_KNOWN) if claim.is_taken() else None
+    finally:
+        os.close(descriptor)
+
+
+def _owner_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.owner")
+
+
+def _after_fork_in_child() -> None:
+    global _guard  # noqa: PLW0603 - another thread may have held it at the fork, and is not here to free it
+    _guard = threading.Lock()
+    for lock in _locks:
+        lock._abandon()  # noqa: SLF001 - the same module
+    _locks.clear()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

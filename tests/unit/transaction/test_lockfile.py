@@ -6,11 +6,11 @@ import errno
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +19,8 @@ import pytest
 
 from comfyui_safe_install.resolver.errors import BusyError, SafeInstallError
 from comfyui_safe_install.resolver.transaction import lockfile
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path
+from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path, who_holds
+from comfyui_safe_install.tests.kit.contention import hammer
 
 TESTS = Path(__file__).parents[2]
 
@@ -30,35 +31,21 @@ def path(tmp_path: Path) -> Path:
     return lock_path(tmp_path / "state")
 
 
-@pytest.fixture
-def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that cannot lock (this process only)."""
-
-    def refuse(_descriptor: int, _act: int) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-
-
 def names(folder: Path) -> list[str]:
     """What lies in a folder, sorted."""
     return sorted(child.name for child in folder.iterdir())
 
 
-def child_code(path: Path, *, locks: bool) -> str:
+def child_code(path: Path) -> str:
     """A program that takes the lock, says so, and holds it until its input ends."""
     return textwrap.dedent(
         f"""
-        import errno, fcntl, sys
+        import sys
         from pathlib import Path
         sys.path.insert(0, {str(TESTS)!r})
         from kit.package import register_package
         register_package()
         from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock
-        def refuse(*_):
-            raise OSError(errno.ENOLCK, "No locks available")
-        if not {locks}:
-            fcntl.flock = refuse
         with OwnerLock(Path({str(path)!r}), "install torch"):
             print("held", flush=True)
             sys.stdin.read()
@@ -67,10 +54,10 @@ def child_code(path: Path, *, locks: bool) -> str:
 
 
 @contextmanager
-def held_by_another_process(path: Path, *, locks: bool = True) -> Iterator[subprocess.Popen[str]]:
+def held_by_another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
     """A real process that holds the lock; ended at exit."""
     process = subprocess.Popen(
-        [sys.executable, "-c", child_code(path, locks=locks)],
+        [sys.executable, "-c", child_code(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -118,7 +105,7 @@ def test_a_killed_owner_is_no_obstacle(path: Path) -> None:
             held = lock.held
             owner = json.loads(path.with_name("lock.owner").read_text())
             assert (owner["pid"], owner["operation"]) == (os.getpid(), "mine")
-            assert owner.keys() == {"pid", "host", "since", "operation"}
+            assert owner.keys() == {"pid", "host", "since", "operation", "birth"}
     assert (held, lock.held) == (True, False)
     assert not path.with_name("lock.owner").exists()
 
@@ -180,16 +167,134 @@ def test_the_lock_is_released_by_an_exception(path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("content", [None, b"", b"nonsense", b"[1]"])
-def test_an_owner_without_a_name_is_still_busy(path: Path, content: bytes | None) -> None:
-    """Where the owner file is missing or unreadable, the lock counts all the same."""
-    with OwnerLock(path, "first"):
+@pytest.mark.parametrize(
+    "content", [None, b"", b"nonsense", b"[1]", b'{"pid": 12', b"[" * 9000, b'{"pid": true}', b'{"pid": -1}']
+)
+def test_an_owner_without_a_name_is_still_busy(
+    path: Path, content: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the owner file is missing, half-written or garbage, the lock counts all the same."""
+    monkeypatch.setattr(lockfile, "_NAMELESS_SECONDS", 0.1)
+    with held_by_another_process(path):
         owner = path.with_name("lock.owner")
         owner.unlink()
         if content is not None:
             owner.write_bytes(content)
         error = refused(path)
     assert error.context["pid"] == "unknown"
+
+
+def test_the_name_of_an_earlier_owner_is_never_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file still names a killed owner when the next one has the lock and has not written its name yet."""
+    monkeypatch.setattr(lockfile, "_NAMELESS_SECONDS", 20.0)
+    with held_by_another_process(path) as process:
+        owner = path.with_name("lock.owner")
+        right = owner.read_bytes()
+        with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
+            dead.wait()
+        birth = json.loads(right)["birth"].rpartition("/")[0] + "/1"
+        for wrong in ({"pid": dead.pid, "birth": birth}, {"pid": os.getpid(), "birth": birth}):
+            owner.write_text(json.dumps({**json.loads(right), **wrong}))
+            threading.Timer(0.2, owner.write_bytes, [right]).start()
+            assert refused(path).context["pid"] == str(process.pid)
+
+
+def test_an_owner_elsewhere_is_named(path: Path) -> None:
+    """On a shared file system the other machine is told; nobody here can say whether its process lives."""
+    with held_by_another_process(path):
+        elsewhere = {"pid": 7, "host": "elsewhere", "since": "2026-01-01T00:00:00+00:00", "operation": "x"}
+        path.with_name("lock.owner").write_text(json.dumps(elsewhere))
+        error = refused(path)
+    assert (error.context["pid"], error.context["host"]) == ("7", "elsewhere")
+
+
+def test_a_hostile_owner_file_shows_no_secrets_and_no_escapes(path: Path) -> None:
+    """What others wrote into the file is told like any text from outside."""
+    with held_by_another_process(path):
+        words = "get https://u:hunter2@host/" + "\x1b[2J" + "x" * 5000
+        path.with_name("lock.owner").write_text(json.dumps({"pid": os.getpid(), "operation": words}))
+        error = refused(path)
+    assert "hunter2" not in json.dumps(error.to_dict())
+    assert "\x1b" not in error.message
+    assert len(error.message) < 600
+
+
+def test_many_spellings_are_one_lock(path: Path) -> None:
+    """A link to the state folder, dots in its path, another working directory: the same lock."""
+    path.parent.mkdir()
+    link = path.parent.with_name("link")
+    link.symlink_to(path.parent)
+    for spelling in (link / "lock", path.parent / ".." / "state" / "lock", Path(os.path.relpath(path))):
+        with OwnerLock(path, "first"):
+            assert refused(spelling).context["operation"] == "first"
+        with held_by_another_process(path) as process:
+            assert refused(spelling).context["pid"] == str(process.pid)
+
+
+def test_a_forked_child_does_not_have_the_lock(path: Path) -> None:
+    """It neither keeps it when its parent is gone, nor unlocks it for its parent by leaving the block."""
+    code = f"""
+import os, sys, time
+from pathlib import Path
+sys.path.insert(0, {str(TESTS)!r})
+from kit.package import register_package
+register_package()
+from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock
+lock = OwnerLock(Path({str(path)!r}), "install torch")
+with lock:
+    child = os.fork()
+    if not child:
+        lock.__exit__(None, None, None)
+    os.write(1, f"held {{lock.held}} {{child}}\\n".encode())
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        said = sorted(parent.stdout.readline().split() for _ in range(2))
+        assert [words[1] for words in said] == ["False", "True"]
+        child = int(said[1][2])
+        try:
+            assert refused(path).context["pid"] == str(parent.pid)
+            parent.kill()
+            parent.wait()
+            with OwnerLock(path, "mine"):
+                os.kill(child, 0)
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_fleeting_lock_leaves_nothing(path: Path) -> None:
+    """Neither file nor folder, also after a kill; and however often it comes and goes, it lets one in."""
+    with OwnerLock(path, "first", fleeting=True):
+        assert refused(path).context["operation"] == "first"
+    assert not path.parent.exists()
+    with held_by_another_process(path) as process:
+        process.kill()
+        process.wait()
+    with OwnerLock(path, "next", fleeting=True):
+        pass
+    assert not path.parent.exists()
+
+
+def test_a_fleeting_lock_is_exclusive(path: Path) -> None:
+    """Four processes take and drop it as fast as they can: never two at once."""
+    assert hammer(path, 4, 60, fleeting=True) > 20
+    assert not path.parent.exists()
+
+
+def test_who_holds_it_is_told_without_taking_it(path: Path) -> None:
+    """Looking makes no file, names the holder in this and in another process, and is in nobody's way."""
+    assert who_holds(path) is None
+    assert not path.parent.exists()
+    with OwnerLock(path, "mine"):
+        owner = who_holds(path)
+        assert owner is not None
+        assert owner.operation == "mine"
+    assert who_holds(path) is None
+    with held_by_another_process(path) as process:
+        owner = who_holds(path)
+        assert owner is not None
+        assert owner.pid == process.pid
 
 
 def test_an_owner_file_that_cannot_be_written_is_no_obstacle(path: Path) -> None:
@@ -218,108 +323,3 @@ def test_an_unknown_refusal_of_the_system_is_passed_on(path: Path, monkeypatch: 
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(SafeInstallError, match="Input/output error"), OwnerLock(path, "x"):
         pass
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_without_locks_a_claim_file_stands_in(path: Path) -> None:
-    """On a file system that cannot lock, another process is still seen, named, and waited for."""
-    with held_by_another_process(path, locks=False) as process:
-        assert refused(path).context["pid"] == str(process.pid)
-        process.communicate("")
-    with OwnerLock(path, "mine"):
-        assert refused(path).context["operation"] == "mine"
-    assert names(path.parent) == ["lock"]
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_without_locks_a_killed_owner_is_no_obstacle(path: Path) -> None:
-    """A claim whose process is gone is taken away."""
-    with held_by_another_process(path, locks=False) as process:
-        process.kill()
-        process.wait()
-        with OwnerLock(path, "mine"):
-            assert json.loads(path.with_name("lock.claim").read_text())["pid"] == os.getpid()
-    assert names(path.parent) == ["lock"]
-
-
-def claim(path: Path, **owner: object) -> Path:
-    """A claim file left by someone."""
-    path.parent.mkdir(exist_ok=True)
-    file = path.with_name("lock.claim")
-    file.write_text(json.dumps({"pid": 1, "host": lockfile._host(), "operation": "old", **owner}))
-    return file
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_a_claim_with_our_own_number_is_stale(path: Path) -> None:
-    """In a container every start may get the same process number."""
-    claim(path, pid=os.getpid())
-    with OwnerLock(path, "mine"):
-        pass
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_a_claim_of_another_machine_or_user_counts(path: Path) -> None:
-    """What cannot be asked is taken for alive."""
-    claim(path, host="elsewhere", pid=2**22)
-    assert refused(path).context["host"] == "elsewhere"
-    claim(path, pid=os.getppid())
-    assert refused(path).context["pid"] == str(os.getppid())
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_a_process_of_another_user_is_alive(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not being allowed to signal a process means that it exists."""
-
-    def forbid(_pid: int, _signal: int) -> None:
-        raise PermissionError
-
-    claim(path, pid=1)
-    monkeypatch.setattr(os, "kill", forbid)
-    refused(path)
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_an_unreadable_claim_is_stale_only_after_a_while(path: Path) -> None:
-    """It may be in the making; a minute later it was left by a crash."""
-    file = claim(path)
-    file.write_text("{")
-    refused(path)
-    old = time.time() - 61
-    os.utime(file, (old, old))
-    with OwnerLock(path, "mine"):
-        pass
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_a_stale_claim_taken_by_another_is_given_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a rival was quicker with the stale claim, its fresh one is left in place."""
-    stale = claim(path, pid=os.getpid())
-    real = os.rename
-
-    def rival_first(source: Path, target: Path) -> None:
-        monkeypatch.setattr(os, "rename", real)
-        claim(path, pid=os.getppid(), operation="rival")
-        real(source, target)
-
-    monkeypatch.setattr(os, "rename", rival_first)
-    assert refused(path).context["operation"] == "rival"
-    assert json.loads(stale.read_text())["operation"] == "rival"
-    assert names(path.parent) == ["lock", "lock.claim"]
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_a_stale_claim_that_vanishes_is_as_good_as_taken_away(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever removed it: there is none any more."""
-    file = claim(path, pid=os.getpid())
-
-    def vanish(owner_file: Path) -> bool:
-        owner_file.unlink()
-        return real(owner_file)
-
-    real = lockfile._is_stale
-    monkeypatch.setattr(lockfile, "_is_stale", vanish)
-    with OwnerLock(path, "mine"):
-        assert json.loads(file.read_text())["operation"] == "mine"
