@@ -1,0 +1,243 @@
+"""What others changed since we last looked: noticed, told with who probably did it, and kept in a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..core.blame import blame
+from ..core.drift import (
+    NOTHING_EXPECTED,
+    TORN,
+    Seen,
+    Watched,
+    find_drift,
+    fingerprint,
+    note,
+)
+from ..core.drift_items import DriftItem
+from ..core.ownership import Holding
+from ..core.snapshot import Snapshot
+from ..core.types import Environment, Finding
+from ..errors import BusyError, Hint, SafeInstallError
+from ..ports import Site
+from ..transaction import fs
+from ..transaction.history import last_committed
+from ..transaction.lockfile import OwnerLock, lock_path
+from ..transaction.watch import FORMAT, NOTICED, Watch, changed_folders, read_object
+from .baseline import Baseline, done_since, pack_code, read_baseline, watch_now, write_baseline
+from .in_force import snapshot_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftReport:
+    """What others changed."""
+
+    since: str
+    """When we last looked, UTC; empty where we never did."""
+    reason: str = ""
+    """How the state came about that we compare with, such as `as left by install demo`."""
+    items: tuple[DriftItem, ...] = ()
+    fingerprint: str = ""
+    snapshot: str = ""
+    """Id of the snapshot of the drifted state; empty where none could be stored."""
+    left: str = ""
+    """Id of the snapshot of the state as we left it."""
+    is_new: bool = False
+    """Whether this state was noticed for the first time."""
+
+    @property
+    def is_grave(self) -> bool:
+        """Whether something of weight differs."""
+        return any(not each.minor for each in self.items)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """One short finding for a plan; none without drift."""
+        return note(self.items, self.since)
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """What can be done about all of it."""
+        if not self.is_grave:
+            return ()
+        back = (
+            Hint("roll-back", f"`safe-install rollback {self.left} --plan` shows what going back takes.")
+            if self.left
+            else Hint("sync", "`safe-install sync` brings everything in line with the lock.")
+        )
+        return (back, Hint("accept", "`safe-install verify --accept` takes everything as it is now."))
+
+    def to_dict(self) -> dict[str, object]:
+        """The report as a JSON object."""
+        return {
+            "since": self.since,
+            "reason": self.reason,
+            "items": [each.to_dict() for each in self.items],
+            "snapshot": self.snapshot,
+            "left": self.left,
+            "new": self.is_new,
+            "hints": [hint.to_dict() for hint in self.hints],
+        }
+
+
+NOTHING_KNOWN = DriftReport(since="")
+
+
+def check(site: Site, environment: Environment | None = None, *, keep: bool = True) -> DriftReport:
+    """What others changed since the baseline. Blocks: 0.2 s where nothing differs, else as a snapshot takes.
+
+    With `keep` the drifted state is kept as a snapshot, once, and so is the state as we left it; where the
+    state folder cannot be written, or somebody else is at work, that is left out. Changes nothing live.
+    """
+    base = read_baseline(site.state, site.python.prefix)
+    if base is None:
+        return NOTHING_KNOWN
+    watched = site.watched()
+    now = watch_now(watched, site.python)
+    last = last_committed(site.state)
+    stale = last is not None and last.id != base.transaction
+    report = DriftReport(since=base.seen.snapshot.created, reason=base.seen.snapshot.reason)
+    if _is_same(base, now, watched) and not stale:
+        return report
+    environment = environment or site.environment()
+    snapshot = snapshot_now(site, environment, "drift")
+    holdings, _ = site.holdings(environment)
+    expected = done_since(site.state, base.transaction) if stale else NOTHING_EXPECTED
+    folders = changed_folders(base.watch.everything, now.everything)
+    edited = site.edited_files(holdings, folders)
+    after = _seen(snapshot, environment, {each.path: each.digest for each in edited})
+    owned = _owned_folders(holdings, snapshot.prefix)
+    items = find_drift(base.seen, after, edited, expected=expected, owned_folders=owned)
+    items = blame(items, site.clues(environment, items, base.seen.snapshot.created))
+    report = replace(report, items=items)
+    if not report.is_grave:
+        if keep:
+            # What was absorbed need not be looked at again; a stale baseline gets what was committed since.
+            seen = after if stale else base.seen
+            fresh = Baseline(
+                seen=replace(seen, edited={**base.seen.edited, **after.edited}),
+                watch=now,
+                heads=watched.heads,
+                transaction=last.id if last else "",
+            )
+            _quietly(site, lambda: write_baseline(site.state, fresh))
+        return report
+    return _noticed(
+        site, replace(report, fingerprint=fingerprint(after, items)), base, snapshot, now, keep=keep
+    )
+
+
+def remember(site: Site, transaction: str, reason: str, *, verified: Collection[str] = ()) -> None:
+    """Everything as it is now is the baseline. The caller holds the lock. Blocks; raises OSError.
+
+    `verified` are distributions whose every file was hashed a moment ago.
+    """
+    environment = site.environment()
+    watched = site.watched()
+    # Looked at before it is read: what is changed in between will be noticed.
+    now = watch_now(watched, site.python)
+    snapshot = snapshot_now(site, environment, reason)
+    base = read_baseline(site.state, site.python.prefix)
+    edited: dict[str, str] = {}
+    if base is not None:
+        holdings, _ = site.holdings(environment)
+        folders = changed_folders(base.watch.everything, now.everything)
+        edited = {path: digest for path, digest in base.seen.edited.items() if Path(path).exists()}
+        found = site.edited_files(holdings, folders, skipped=verified)
+        edited |= {each.path: each.digest for each in found}
+    write_baseline(
+        site.state,
+        Baseline(
+            seen=_seen(snapshot, environment, edited), watch=now, heads=watched.heads, transaction=transaction
+        ),
+    )
+    with suppress(OSError):
+        (site.state / NOTICED).unlink(missing_ok=True)
+
+
+def accept(site: Site) -> None:
+    """Everything as it is now is taken as wanted. Blocks; BusyError while somebody else is at work."""
+    site.check_writable()
+    with OwnerLock(lock_path(site.state), "accept what others changed"):
+        last = last_committed(site.state)
+        remember(site, last.id if last else "", "as accepted")
+
+
+def _is_same(base: Baseline, now: Watch, watched: Watched) -> bool:
+    return (
+        base.watch.python == now.python
+        and base.watch.everything == now.everything
+        and dict(base.heads) == dict(watched.heads)
+    )
+
+
+def _seen(snapshot: Snapshot, environment: Environment, edited: dict[str, str]) -> Seen:
+    places = {each.file for each in environment.findings if each.code == TORN}
+    torn = [
+        dist.name
+        for dist in environment.distributions
+        if any(Path(place) == Path(dist.site, dist.metadata_dir) for place in places)
+    ]
+    return Seen(snapshot=snapshot, torn=tuple(torn), edited=edited, pack_code=pack_code(snapshot))
+
+
+def _owned_folders(holdings: tuple[Holding, ...], prefix: str) -> frozenset[str]:
+    """The folders below the site directories in which distributions have files, relative to the prefix."""
+    start = prefix.replace("\\", "/").rstrip("/") + "/"
+    tops = set()
+    for holding in holdings:
+        site = holding.metadata_path.rpartition("/")[0]
+        for file in holding.files:
+            if file.path.startswith(f"{site}/"):
+                top, below, _ = file.path[len(site) + 1 :].partition("/")
+                if below:
+                    tops.add(f"{site}/{top}".removeprefix(start))
+    return frozenset(tops)
+
+
+def _noticed(
+    site: Site, report: DriftReport, base: Baseline, snapshot: Snapshot, now: Watch, *, keep: bool
+) -> DriftReport:
+    """The report with the snapshots of the two states; each state is kept once."""
+    known = read_object(site.state / NOTICED)
+    left = base.seen.snapshot
+    if known.get("fingerprint") == report.fingerprint:
+        kept = str(known.get("snapshot", ""))
+        return replace(
+            report,
+            snapshot=kept if kept and site.snapshots.path(kept).is_file() else "",
+            left=left.id if site.snapshots.path(left.id).is_file() else "",
+        )
+    if not keep:
+        return replace(report, is_new=True)
+
+    def store() -> None:
+        if not site.snapshots.path(left.id).is_file():
+            site.snapshots.save(left)
+        site.snapshots.save(snapshot)
+        value = {
+            "format": FORMAT,
+            "fingerprint": report.fingerprint,
+            "snapshot": snapshot.id,
+            "at": snapshot.created,
+            "code": dict(now.code),
+        }
+        fs.write_json(site.state / NOTICED, value)
+
+    stored = _quietly(site, store)
+    return replace(
+        report, is_new=True, snapshot=snapshot.id if stored else "", left=left.id if stored else ""
+    )
+
+
+def _quietly(site: Site, act: Callable[[], None]) -> bool:
+    """Whether something could be written to the state folder, under the lock; a convenience at most."""
+    try:
+        with OwnerLock(lock_path(site.state), "note what others changed"):
+            act()
+    except (OSError, BusyError, SafeInstallError):
+        return False
+    return True
