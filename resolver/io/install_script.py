@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..core.types import Distribution, PythonInfo
+from ..transaction.fs import write_bytes
 from .child_environment import clean_environment
 from .process import run
 
@@ -30,7 +31,7 @@ def run_install_script(
     Blocks. Raises SafeInstallError `process-timeout`, CancelledError.
     """
     pins = [f"{dist.name}=={dist.version}\n" for dist in installed if dist.version]
-    constraints.write_text("".join(pins), encoding="utf-8")
+    write_bytes(constraints, "".join(pins).encode("utf-8"))
     environment = clean_environment(
         {
             "PIP_CONSTRAINT": str(constraints),

@@ -240,7 +240,7 @@ class Keeping:
 def _read_object(path: Path) -> dict[str, object]:
     """The JSON object in a file of conveniences; empty where there is none: nothing is lost but comfort."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = json.loads(fs.read_regular(path))
+    except (OSError, ValueError, RecursionError):
         return {}
     return {str(name): entry for name, entry in value.items()} if isinstance(value, dict) else {}

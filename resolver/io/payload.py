@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..core.layout import LABELS
 from ..core.plain import PlainError, from_plain, to_plain
 from ..errors import SafeInstallError
 from ..transaction import fs
@@ -105,12 +106,18 @@ def write_note(payload: Payload) -> None:
 def read_payload(folder: Path) -> Payload:
     """The payload in a folder. SafeInstallError `payload-damaged` where its note is missing or broken."""
     try:
+        if folder.is_symlink() or folder.parent.is_symlink():
+            raise PlainError("it is a link to another place")
         value = fs.read_json(folder / NOTE)
         if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
             raise PlainError("it has another format")
         note = from_plain(PayloadNote, value)
         if any(_leads_away(entry.path) for entry in note.entries):
             raise PlainError("it names a path outside")
+        for member in note.members:
+            for place in (member.metadata, *member.changed):
+                if place and (_leads_away(place) or place.partition("/")[0] not in LABELS):
+                    raise PlainError("it names a place that is no part of an environment")
     except (PlainError, SafeInstallError) as error:
         raise SafeInstallError(
             "payload-damaged",
@@ -121,4 +128,5 @@ def read_payload(folder: Path) -> Payload:
 
 
 def _leads_away(path: str) -> bool:
-    return path.startswith("/") or "\\" in path or ":" in path.partition("/")[0] or ".." in path.split("/")
+    parts = path.split("/")
+    return "\0" in path or "\\" in path or ":" in parts[0] or not {"", ".", ".."}.isdisjoint(parts)

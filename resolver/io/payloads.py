@@ -230,6 +230,8 @@ class PayloadStore:
         _remove_if_empty(self._trash)
 
     def _folders(self) -> Sequence[Path]:
+        if self.area.is_symlink() or self._payloads.is_symlink():
+            return ()  # Whatever lies there, it was not put there by us.
         # By their notes: a folder without one was being made when the process was killed.
         return sorted(path.parent for path in self._payloads.glob(f"*/*/{NOTE}"))
 

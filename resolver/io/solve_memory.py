@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from ..core.solve import Solution, SolveFailureError, SolveProblem
+from ..transaction.fs import read_regular
 from .uv_answers import distinct
 
 FRESH_SECONDS = 600
@@ -38,7 +39,7 @@ class Memory:
         try:
             if time.time() - path.stat().st_mtime > FRESH_SECONDS:
                 return None
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(read_regular(path))
             if "problem" in document:
                 return SolveFailureError(SolveProblem(document["problem"]), document["output"])
             via, asked_by = distinct(document["via"]), distinct(document["asked_by"])
@@ -50,7 +51,7 @@ class Memory:
                 extras=distinct(document["extras"]),
                 indexes=document["indexes"],
             )
-        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
             return None  # a cache: whatever cannot be read is asked again
 
     def remember(self, key: str, answer: Solution | SolveFailureError) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..errors import Hint, RecoveryNeededError, SafeInstallError
 from . import fs
-from .journal import Journal, last_body, read_journal
+from .journal import Journal, damaged, last_body, read_journal
 from .progress import FORMAT, Progress, read_progress
 from .steps import Move, Step, from_dict, refuse_outside, to_dict
 
@@ -50,6 +50,16 @@ def steps_path(directory: Path) -> Path:
 def identifiers(state_dir: Path) -> tuple[str, ...]:
     """The ids of all transactions, oldest first."""
     folder = transactions_dir(state_dir)
+    if folder.is_symlink():
+        # Whoever set it could have us write and delete wherever it points.
+        raise RecoveryNeededError(
+            "state-folder-linked",
+            f"{folder} is a link to another place; nothing there is read or written.",
+            context={"path": folder},
+            hints=(
+                Hint("remove-link", "Remove the link, and put the folder it points to in its place if it was yours."),
+            ),
+        )
     if not folder.is_dir():
         return ()
     return tuple(sorted(child.name for child in folder.iterdir() if _ID.fullmatch(child.name)))
@@ -58,6 +68,8 @@ def identifiers(state_dir: Path) -> tuple[str, ...]:
 def load_progress(state_dir: Path, identifier: str) -> Progress:
     """What the journal of one transaction says; the errors of `read_journal` and `read_progress`."""
     path = journal_path(transactions_dir(state_dir) / identifier)
+    if path.is_symlink() or path.parent.is_symlink():
+        raise damaged(path, "it is a link to another place")
     return read_progress(read_journal(path), path)
 
 
@@ -123,6 +135,12 @@ def _next_identifier(existing: Sequence[str]) -> str:
         # The clock was set back. What is newer must still sort as newer, so the number is counted on;
         # that it may then show a 61st second is of no account.
         digits = f"{int(newest.replace('T', '')) + 1:020d}"
+        if len(digits) > len("20000101000000000000"):
+            raise SafeInstallError(
+                "state-unwritable",
+                f"No transaction can come after {existing[-1]}.",
+                hints=(Hint("remove-transaction", "Move that folder out of the state folder: its name is no time."),),
+            )
         stamp = f"{digits[:-12]}T{digits[-12:]}"
     return f"{stamp}Z-{secrets.token_hex(2)}"
 

@@ -27,6 +27,9 @@ makes Windows refuse its rename for a moment (conda, pip and VS Code wait in the
 _REFUSES_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES, errno.EPERM})
 """What file systems answer that cannot sync a directory (some network and FUSE mounts)."""
 
+OWN_FOLDERS = (".safe-install", ".safe-install.disabled")
+"""The names of the hidden folders beside site-packages and custom_nodes; nobody but us makes them."""
+
 LARGEST_FILE = 128 * 1024 * 1024
 """Bytes of a file of state that is still read; the step list of a hundred thousand files has a third of that."""
 
@@ -231,12 +234,16 @@ def _unlink(path: Path, mode: int) -> None:
 
 
 class Fence:
-    """The folders below which something may be changed. Their own links are resolved once, at the start."""
+    """The folders below which something may be changed. Their own links are resolved once, at the start.
+
+    A hidden folder of ours that is a link does not count: somebody else made it, to have us work elsewhere.
+    """
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = tuple(
             (_with_separator(os.path.abspath(root)), _with_separator(os.path.realpath(root)))
             for root in roots
+            if not (root.name in OWN_FOLDERS and root.is_symlink())
         )
 
     def holds(self, path: Path) -> bool:

@@ -55,6 +55,7 @@ class Journal:
 
     def _append(self, body: Mapping[str, object]) -> None:
         flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        flags |= getattr(os, "O_NOFOLLOW", 0)
         is_new = not self.path.exists()
         known = self._length
         if known is None:
