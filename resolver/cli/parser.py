@@ -204,6 +204,14 @@ class _Commands:
         add("remove", "remove a snapshot", an_id, example="snapshot remove 20260131")
 
     def _questions(self) -> None:
-        self._command("verify", "check every installed file against its RECORD", "verify")
+        verify = self._command(
+            "verify",
+            "check every installed file against its RECORD, and show what others changed",
+            "verify",
+            "verify --accept           # take what others changed as wanted",
+        )
+        verify.add_argument(
+            "--accept", action="store_true", help="take everything as it is now: only later changes are shown"
+        )
         why = self._command("why", "show who wants a package, and what was decided about it", "why numpy")
         why.add_argument("package", metavar="PACKAGE", help="the distribution's name")

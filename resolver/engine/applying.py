@@ -27,6 +27,7 @@ from .apply_errors import (
     trial_failed,
 )
 from .aside import Aside, sweep_asides
+from .drift import left_as
 from .in_force import LOCK_FILE, snapshot_now
 from .movement import Movement, steps_of
 from .record import mend_record
@@ -252,7 +253,7 @@ class Applier:
 
     def _settle(self, order: Order, applied: Applied) -> tuple[Finding, ...]:
         """What follows the commit. The change stands whatever happens here."""
-        findings = []
+        findings = [*left_as(self.site, applied.transaction, applied.operation, order.movement.touched)]
         for act in (lambda: order.settle(applied), self.site.snapshots.prune, self.site.collect):
             try:
                 act()

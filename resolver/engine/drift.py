@@ -241,3 +241,39 @@ def _quietly(site: Site, act: Callable[[], None]) -> bool:
     except (OSError, BusyError, SafeInstallError):
         return False
     return True
+
+
+def look(site: Site) -> DriftReport:
+    """`check`, which where we never looked makes what is there the baseline, if we were ever at work here."""
+    report = check(site)
+    if not report.since and (site.state / "transactions").is_dir():
+        last = last_committed(site.state)
+        _quietly(site, lambda: remember(site, last.id if last else "", "as first seen"))
+    return report
+
+
+def left_as(
+    site: Site, transaction: str, operation: str, verified: Collection[str] = ()
+) -> tuple[Finding, ...]:
+    """Nothing, or why the state after a change could not be stored as the baseline. The caller holds the lock."""
+    try:
+        remember(site, transaction, f"as left by {operation}", verified=verified)
+    except (OSError, SafeInstallError) as error:
+        return (
+            Finding(
+                code="baseline-not-stored",
+                message="The change is complete, but how everything was left could not be stored, so changes "
+                f"of others may go unnoticed: {error}",
+                hints=(Hint("accept", "`safe-install verify --accept` stores it."),),
+            ),
+        )
+    return ()
+
+
+def left_after(site: Site, transaction: str, operation: str) -> tuple[Finding, ...]:
+    """`left_as` for what an install.py did after the commit, under the lock."""
+    try:
+        with OwnerLock(lock_path(site.state), operation):
+            return left_as(site, transaction, operation)
+    except BusyError:
+        return ()  # Whoever is at work now looks at everything himself.

@@ -13,6 +13,7 @@ from ..core.types import CORE, Finding
 from ..core.verdicts import core_findings, library_findings, library_lines
 from ..core.wishes import SolveLine, read_wishes
 from ..errors import Hint, UsageError
+from .drift import NOTHING_KNOWN, DriftReport, look
 from .record import read_record
 from .session import Session
 
@@ -75,6 +76,8 @@ class Verification:
     """Damage: files missing or changed, torn or doubled distributions."""
     notes: tuple[Finding, ...]
     """Requirements that do not hold; no damage."""
+    drift: DriftReport = NOTHING_KNOWN
+    """What others changed since we last looked."""
 
     def to_dict(self) -> dict[str, object]:
         """The outcome as a JSON object."""
@@ -83,6 +86,7 @@ class Verification:
             "checked": self.checked,
             "faults": [finding.to_dict() for finding in self.faults],
             "notes": [finding.to_dict() for finding in self.notes],
+            "drift": self.drift.to_dict(),
         }
 
 
@@ -150,6 +154,7 @@ def why(session: Session, package: str) -> Why:
 def verify(session: Session) -> Verification:
     """Every file against its RECORD, and what does not hold. Blocks; hashes the whole environment."""
     site = session.site
+    drift = look(site)
     environment = site.environment()
     session.report.stage("verify", "Hashing every installed file")
     faults = site.verify(environment)
@@ -162,6 +167,7 @@ def verify(session: Session) -> Verification:
         checked=sum(1 for dist in environment.distributions if dist.record_digest),
         faults=tuple(dict.fromkeys((*faults, *unreadable))),
         notes=(*core_findings(core, environment.versions), *library_findings(library, {})),
+        drift=drift,
     )
 
 

@@ -69,6 +69,7 @@ class Rollback:
         Raises RefusedError `snapshot-of-other-environment`.
         """
         site = self.session.site
+        drifted = self.session.drift().findings
         environment = site.environment()
         if snapshot.prefix and Path(snapshot.prefix) != Path(environment.python.prefix):
             raise RefusedError(
@@ -87,7 +88,7 @@ class Rollback:
             items=changing,
             kept=len(items) - len(changing),
             packs_out=packs_out,
-            findings=_python_findings(snapshot.python, environment.python.version),
+            findings=(*drifted, *_python_findings(snapshot.python, environment.python.version)),
         )
 
     def apply(self, plan: RollbackPlan) -> Applied:

@@ -10,10 +10,12 @@ from pathlib import Path
 from ..core.plan import PackChange, Plan
 from ..core.swap_types import Arrival
 from ..errors import CancelledError, Hint, UsageError
+from ..core.types import Finding
 from ..ports import Fetched, IndexProbe, Reporter, Silence, Site
 from .apply_errors import disk_full, refused
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch
+from .drift import DriftReport, check, left_after
 from .in_force import IN_FORCE, InForce, in_force
 from .install_scripts import CONSENT, run_install_scripts
 from .movement import Movement
@@ -48,6 +50,7 @@ class Session:
         """
         if to_apply:
             self.site.check_writable()
+        drifted = self.drift().findings
         self.report.stage("fetch", "Fetching sources")
         aside = Aside(self.site, "plan an install") if to_apply else Scratch()
         try:
@@ -55,7 +58,7 @@ class Session:
             places = [aside.folder / str(number) for number in range(len(sources))]
             fetched = tuple(self._fetch(text, place) for text, place in zip(sources, places, strict=True))
             _refuse_twice(fetched)
-            return self._plan_fetched(fetched, options, aside)
+            return self._plan_fetched(fetched, options, aside, drifted)
         except BaseException:
             aside.close()
             raise
@@ -69,6 +72,7 @@ class Session:
             packs=packs,
             rules=self.site.rules,
             repair=True,
+            findings=self.drift().findings,
             policy=options.policy,
             allowed=options.allowed,
         )
@@ -76,7 +80,13 @@ class Session:
 
     def plan_uninstall(self, name: str) -> Planned:
         """The plan that removes a pack, and the distributions that only it brought. Needs no network."""
-        return plan_uninstall(self.site, name)
+        drifted = self.drift().findings
+        planned = plan_uninstall(self.site, name)
+        return replace(planned, plan=replace(planned.plan, findings=(*drifted, *planned.plan.findings)))
+
+    def drift(self) -> DriftReport:
+        """What others changed since we last looked; the drifted state is kept in a snapshot. Blocks."""
+        return check(self.site)
 
     # --- applying -------------------------------------------------------------------------------------------
 
@@ -133,6 +143,8 @@ class Session:
             for each in planned.fetched
         ]
         ran = run_install_scripts(self.site, places, self.report, self.cancel)
+        if ran:
+            ran = (*ran, *left_after(self.site, applied.transaction, applied.operation))
         return replace(applied, findings=(*applied.findings, *ran))
 
     def write_lock(self, planned: Planned) -> Path:
@@ -151,7 +163,11 @@ class Session:
         return self.site.fetch(text, aside, self.cancel, self.report.log)
 
     def _plan_fetched(
-        self, fetched: tuple[Fetched, ...], options: Options, aside: Aside | Scratch
+        self,
+        fetched: tuple[Fetched, ...],
+        options: Options,
+        aside: Aside | Scratch,
+        drifted: tuple[Finding, ...],
     ) -> Planned:
         site = self.site
         new = {each.name: each for each in fetched}
@@ -185,7 +201,7 @@ class Session:
                 for each in fetched
                 if not each.in_place
             ),
-            findings=tuple(scripts),
+            findings=(*drifted, *scripts),
             policy=options.policy,
             allowed=options.allowed,
         )

@@ -27,7 +27,6 @@ from .environment import read_environment
 from .filling import fill_stage, lock_exactly
 from .install_script import run_install_script
 from .installed_stubs import installed_stubs
-from .keeping import Keeping
 from .listing import digest_pack, survey
 from .mounts import renames_folders
 from .pack_files import pack_reader, root_names
@@ -37,10 +36,11 @@ from .sources import FetchedPack, fetch_source, read_source
 from .stubs import stand_ins, write_stubs
 from .trying import Exchange, try_exchange
 from .uv import Uv
+from .watching import Watching
 from .workspace import Workspace, check_writable, make_state_folder
 
 
-class LiveSite(Keeping):
+class LiveSite(Watching):
     """Reads and prepares; what changes live files is the transaction, with the engine's steps. All blocks."""
 
     def __init__(

@@ -62,6 +62,9 @@ ROOMS: dict[str, Room] = {
         own=("resolver.engine", "resolver.core", "resolver.ports", "resolver.errors", "resolver.transaction"),
         third_party=frozenset({"packaging"}),
     ),
+    "resolver.at_start": Room(
+        own=("resolver.transaction",), own_late=("resolver.core", "resolver.engine", "resolver.wiring")
+    ),
     "resolver.wiring": Room(own=("resolver",), third_party=frozenset({"packaging", "tomli"})),
     "resolver.cli": Room(
         own=(

@@ -1,0 +1,63 @@
+"""At the start of ComfyUI: whether others changed something since we last looked.
+
+The look itself needs the standard library only and takes less than a tenth of a second. Only where something
+differs are the packages imported that tell what, and who did it; where they cannot be, that is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .transaction.history import last_committed
+from .transaction.watch import BASELINE, NOTICED, Watch, look_for_code, read_object, watch_of
+
+_LOG = logging.getLogger("safe_install")
+
+
+def notice_drift(state: Path, comfyui: Path, custom_nodes: Sequence[Path]) -> None:
+    """One line in the log where others changed something: a warning the first time. Blocks.
+
+    May raise anything: call it where nothing that fails matters.
+    """
+    baseline = read_object(state / BASELINE)
+    if not baseline:
+        return
+    watch = watch_of(baseline.get("watch"))
+    if os.path.realpath(watch.prefix) != os.path.realpath(sys.prefix):
+        return  # Of an environment this ComfyUI does not run in.
+    code = look_for_code(watch)
+    noticed = read_object(state / NOTICED)
+    if _is_same(state, baseline, watch, code):
+        return
+    if noticed.get("code") == code:
+        _LOG.info("Safe Install: what others changed is still so; `safe-install verify` shows it.")
+        return
+    try:
+        from .core.drift import summary
+        from .engine.drift import check
+        from .wiring import open_site
+    except Exception as error:  # noqa: BLE001 - others may have broken any package
+        _LOG.warning(
+            "Safe Install: others changed the environment or packs since the last look, and what exactly cannot "
+            "be told (%s). Run `safe-install verify`.",
+            error,
+        )
+        return
+    site = open_site(comfyui, python=Path(sys.executable), state=state, custom_nodes=custom_nodes)
+    report = check(site)
+    if report.is_grave:
+        level = logging.WARNING if report.is_new else logging.INFO
+        words = summary(report.items)
+        _LOG.log(level, "Safe Install: others changed %s. `safe-install verify` shows more.", words)
+
+
+def _is_same(state: Path, baseline: Mapping[str, object], watch: Watch, code: Mapping[str, int]) -> bool:
+    if code != watch.code or watch.python != platform.python_version():
+        return False
+    last = last_committed(state)
+    return last is None or last.id == baseline.get("transaction")
