@@ -180,7 +180,7 @@ class Scene:
     def _recover(self, *, bare: bool) -> list[str]:
         if not bare:
             answer = self.here.run("recover")
-            return [] if answer.code == 0 else [f"recovery failed: {answer}"]
+            return [] if answer.code == 0 else [f"recovery failed: {_short(answer)}"]
         done = subprocess.run(
             [sys.executable, "-I", str(ROOT / "resolver" / "transaction"), f"--state={self.here.state}",
              *(f"--root={root}" for root in self.roots)],
@@ -198,7 +198,8 @@ class Scene:
 
     def _stray(self, aside: Sequence[str], *, begun: bool, committed: bool) -> list[str]:
         if committed:
-            left = [path for path in aside if "/payloads/" not in path]
+            # What was being collected when it was struck is swept by the next change, too.
+            left = [path for path in aside if "/payloads/" not in path and "/trash/" not in path]
         else:
             # A pack that waited for a transaction which never came to be is swept by the next change.
             left = [path for path in aside if path not in self.kept and (begun or "/incoming/" not in path)]
@@ -220,7 +221,7 @@ class Scene:
 
 
 def _short(answer: Answer) -> str:
-    return f"exit code {answer.code} {answer.document.get('error', '')}"
+    return f"exit code {answer.code} {answer.document.get('error', {}).get('message', '')}"
 
 
 def files_aside(here: Installation) -> list[str]:

@@ -52,8 +52,6 @@ WRITES = {
 
 READS = {"os.listdir": 1, "os.scandir": 1}
 
-_NOISE = frozenset({"__pycache__", "pyvenv.cfg"})
-
 
 @dataclass
 class Pending:
@@ -140,14 +138,14 @@ class Fault:
         return self.started and not self.busy and self._is_ours(path)
 
     def _is_ours(self, path: str) -> bool:
-        return path.startswith(self.within) and _NOISE.isdisjoint(path.split("/"))
+        return path.startswith(self.within)
 
     # --- what a power cut takes away ------------------------------------------------------------------------
 
     def _remember(self, event: str, paths: list[str], *, writes: bool, emptied: bool) -> None:
         if not writes:
             return
-        if event == "os.rename":
+        if event == "os.rename" and os.path.lexists(paths[0]):
             source, target = paths
             old = Path(target).read_bytes() if os.path.isfile(target) else None
 
@@ -157,12 +155,12 @@ class Fault:
                     Path(target).write_bytes(old)
 
             self._keep(back, source, target)
-        elif event == "os.mkdir":
+        elif event == "os.mkdir" and not os.path.lexists(paths[0]):
             (path,) = paths
             self._keep(lambda: shutil.rmtree(path, ignore_errors=True), path)
-        elif event == "os.rmdir":
+        elif event == "os.rmdir" and os.path.isdir(paths[0]) and not os.listdir(paths[0]):
             (path,) = paths
-            mode = stat.S_IMODE(os.lstat(path).st_mode) if os.path.isdir(path) else 0o755
+            mode = stat.S_IMODE(os.lstat(path).st_mode)
             self._keep(lambda: os.mkdir(path, mode), path)
         elif event == "open":
             (path,) = paths
