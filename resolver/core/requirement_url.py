@@ -104,6 +104,13 @@ def refuse_url(url: str, text: str, place: Place) -> Finding | None:
     parts = _split(url)
     if not parts or not parts.hostname:
         return place.finding("invalid-url", f"{shown(text)} names no host.")
+    danger = _danger(url, parts)
+    if danger:
+        return place.finding(
+            "unsafe-url",
+            f"{shown(text)} is not used: {danger}.",
+            Hint("check-the-source", "Nobody needs such an address; ask the pack's author what it is for."),
+        )
     is_page = parts.hostname in _FORGES and _REPOSITORY_PATH.fullmatch(parts.path)
     if scheme in _DOWNLOADS and (is_page or parts.path.endswith(".git")) and not _ARCHIVE.search(parts.path):
         return place.finding(
@@ -112,6 +119,21 @@ def refuse_url(url: str, text: str, place: Place) -> Finding | None:
             Hint("likely-intended", f"Probably meant: git+{redact(url)}"),
         )
     return None
+
+
+def _danger(url: str, parts: SplitResult) -> str:
+    """What a program would take for something else than a part of an address; empty where there is nothing."""
+    if "\\" in url:
+        return "it holds a backslash, which at the end of a line joins the next one on"
+    if (parts.hostname or "").startswith("-") or (parts.username or "").startswith("-"):
+        return "its host looks like an option of a program"
+    ref = unquote(parts.path).rpartition("@")
+    if ref[1] and ref[2].startswith("-"):
+        return "its branch, tag or commit looks like an option of git"
+    folder = re.search(r"(?:^|&)subdirectory=([^&]*)", parts.fragment)
+    if folder and (unquote(folder[1]).startswith("/") or ".." in unquote(folder[1]).split("/")):
+        return "its subdirectory leads out of what is downloaded"
+    return ""
 
 
 def local_path(text: str, place: Place) -> Finding:

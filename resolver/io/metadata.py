@@ -90,7 +90,8 @@ def normal_version(text: str) -> str:
     try:
         return str(Version(text))
     except InvalidVersion:
-        return text.strip()
+        # Whatever it is, it is one line: it is shown, and written into files that are read by lines.
+        return " ".join(redact(text).split())
 
 
 def digest_of(path: str) -> str:

@@ -20,7 +20,7 @@ from ..errors import Hint, SafeInstallError
 from .process import Completed, clean_environment, run
 from .solve_memory import FRESH_SECONDS, Memory
 from .uv_answers import classify, parse_solution, staging_error
-from .uv_inputs import write_inputs
+from .uv_inputs import is_one_line, lines_of, write_inputs
 
 # What the public index itself answers: pages live ten minutes, a file never changes under its name.
 _CACHE_CONTROL = f'api = "max-age={FRESH_SECONDS}", files = "max-age=365000000, immutable"'
@@ -155,14 +155,12 @@ class Uv:
             arguments = [*labels]
             for option, texts in (("constraints", request.constraints), ("overrides", request.overrides)):
                 if texts:
-                    (root / f"{option}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+                    (root / f"{option}.txt").write_text(lines_of(texts), encoding="utf-8")
                     arguments += [f"--{option}", f"{option}.txt"]
             output = root / "out.txt"
             # uv takes the versions of an output file that exists already as preferences: that is "least change".
-            output.write_text(
-                "".join(f"{name}=={version}\n" for name, version in sorted(request.preferences.items())),
-                encoding="utf-8",
-            )
+            preferred = (f"{name}=={version}" for name, version in sorted(request.preferences.items()))
+            output.write_text(lines_of([text for text in preferred if is_one_line(text)]), encoding="utf-8")
             arguments += [
                 "--output-file",
                 "out.txt",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.solve import SolveInput
+from ..errors import Hint, SafeInstallError
 
 
 def write_inputs(root: Path, entries: Sequence[SolveInput]) -> dict[str, str]:
@@ -26,12 +27,33 @@ def write_inputs(root: Path, entries: Sequence[SolveInput]) -> dict[str, str]:
     return labels
 
 
+def lines_of(texts: Sequence[str]) -> str:
+    """The texts as lines of a file for uv. Raises SafeInstallError `unsafe-line` for one that would be more.
+
+    They have all been judged before; but a snapshot may be anybody's, and so may what is installed.
+    """
+    for text in texts:
+        if not is_one_line(text):
+            raise SafeInstallError(
+                "unsafe-line",
+                f"{text!r} is no line that may be handed to uv.",
+                context={"line": text},
+                hints=(Hint("check-origin", "Look where it comes from: a snapshot, or an installed package."),),
+            )
+    return "".join(f"{text}\n" for text in texts)
+
+
+def is_one_line(text: str) -> bool:
+    """Whether uv takes the text as one requirement and nothing else: no break, no continuation, no option."""
+    return text.isprintable() and not text.endswith("\\") and text.strip()[:1] not in ("", "-", "#")
+
+
 def _is_bare_url(text: str) -> bool:
     return "://" in text.split(" ", 1)[0]
 
 
 def _write_requirements(root: Path, stem: str, texts: Sequence[str]) -> str:
-    (root / f"{stem}.in").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    (root / f"{stem}.in").write_text(lines_of(texts), encoding="utf-8")
     return f"{stem}.in"
 
 
