@@ -7,10 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from .core.blame import Clues
-from .core.drift import Watched
-from .core.drift_files import EditedFile
-from .core.drift_items import DriftItem
+from .core.drift_ports import Watches
 from .core.ownership import Holding
 from .core.rules import Rules
 from .core.snapshot import Snapshot, SnapshotDistribution, SnapshotPack, UnownedFile
@@ -117,7 +114,7 @@ class Displaced(Protocol):
         """(live place, place in the payload)."""
 
 
-class Site(Protocol):
+class Site(Watches, Protocol):
     """One ComfyUI and its Python environment. All blocks.
 
     It reads and prepares; only transactions change what is live.
@@ -281,17 +278,6 @@ class Site(Protocol):
 
     def collect(self) -> None:
         """Remove the payloads that no snapshot names."""
-
-    def watched(self) -> Watched:
-        """Where changes of others are looked for."""
-
-    def edited_files(
-        self, holdings: Sequence[Holding], folders: Collection[str], *, skipped: Collection[str] = ()
-    ) -> tuple[EditedFile, ...]:
-        """The files right in those folders that are not what their RECORD says."""
-
-    def clues(self, environment: Environment, items: Sequence[DriftItem], since: str) -> Clues:
-        """What tools left behind since then, about these changes of others."""
 
     def run_install_script(
         self, pack: Path, cancel: threading.Event | None, on_line: Callable[[str], None]
