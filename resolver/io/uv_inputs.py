@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.solve import SolveInput
+from ..core.text import has_control_characters
 from ..errors import Hint, SafeInstallError
 
 
@@ -45,7 +46,12 @@ def lines_of(texts: Sequence[str]) -> str:
 
 def is_one_line(text: str) -> bool:
     """Whether uv takes the text as one requirement and nothing else: no break, no continuation, no option."""
-    return text.isprintable() and not text.endswith("\\") and text.strip()[:1] not in ("", "-", "#")
+    return (
+        len(text.splitlines()) == 1
+        and not has_control_characters(text)
+        and not text.endswith("\\")
+        and text.strip()[:1] not in ("", "-", "#")
+    )
 
 
 def _is_bare_url(text: str) -> bool:
