@@ -123,7 +123,9 @@ def _without_own_filters(work_tree: Path) -> list[str]:
         if scope in ("local", "worktree"):
             if "=" in key:
                 # git cuts `-c key=value` at the first `=`, so this filter could not be switched off.
-                raise SafeInstallError("git-failed", f"The repository configures a filter by an odd name: {key}.")
+                raise SafeInstallError(
+                    "git-failed", f"The repository configures a filter by an odd name: {key}."
+                )
             options += ["-c", f"{key}=false" if key.endswith(".required") else f"{key}="]
     return options
 
