@@ -34,6 +34,17 @@ def recover_at_start() -> None:
         _LOG.warning("Safe Install: %s", line)
 
 
+def notice_drift() -> None:
+    """Log a line where others changed something since we last looked. Blocks; see `resolver/at_start.py`."""
+    import folder_paths
+
+    state = _state_folder(folder_paths)
+    if (state / "baseline.json").is_file():
+        comfyui = Path(folder_paths.__file__).resolve().parent
+        packs = [Path(folder) for folder in folder_paths.get_folder_paths("custom_nodes")]
+        _load("resolver.at_start").notice_drift(state, comfyui, packs)
+
+
 def _state_folder(folder_paths: Any) -> Path:
     """Our folder among the host's user folders; older hosts do not name it for us."""
     if hasattr(folder_paths, "get_system_user_directory"):
@@ -73,3 +84,10 @@ except KeyboardInterrupt:
     raise
 except BaseException as error:  # noqa: BLE001  even a SystemExit from below must not keep ComfyUI from starting
     _explain(error)
+
+try:
+    notice_drift()
+except KeyboardInterrupt:
+    raise
+except BaseException as error:  # noqa: BLE001  the same: only a warning is lost
+    _LOG.debug("Safe Install: the look for changes of others failed.", exc_info=error)

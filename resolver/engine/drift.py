@@ -28,7 +28,9 @@ from ..transaction.history import last_committed
 from ..transaction.lockfile import OwnerLock, lock_path
 from ..transaction.watch import FORMAT, NOTICED, Watch, changed_folders, read_object
 from .baseline import Baseline, done_since, pack_code, read_baseline, watch_now, write_baseline
+from .exclusion import alone
 from .in_force import snapshot_now
+from .stillness import Moment, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +88,14 @@ class DriftReport:
 NOTHING_KNOWN = DriftReport(since="")
 
 
-def check(site: Site, environment: Environment | None = None, *, keep: bool = True) -> DriftReport:
+def check(site: Site, *, thorough: bool = False) -> DriftReport:
     """What others changed since the baseline. Blocks: 0.2 s where nothing differs, else as a snapshot takes.
 
-    With `keep` the drifted state is kept as a snapshot, once, and so is the state as we left it; where the
-    state folder cannot be written, or somebody else is at work, that is left out. Changes nothing live.
+    The drifted state is kept as a snapshot, once, and so is the state as we left it; where the state folder
+    cannot be written, or somebody else is at work, that is left out. Changes nothing live. `thorough`: also
+    what was found to be of no weight at an earlier look.
     """
+    begun = moment(site)
     base = read_baseline(site.state, site.python.prefix)
     if base is None:
         return NOTHING_KNOWN
@@ -100,9 +104,9 @@ def check(site: Site, environment: Environment | None = None, *, keep: bool = Tr
     last = last_committed(site.state)
     stale = last is not None and last.id != base.transaction
     report = DriftReport(since=base.seen.snapshot.created, reason=base.seen.snapshot.reason)
-    if _is_same(base, now, watched) and not stale:
+    if not thorough and not stale and _is_same(base, now, watched):
         return report
-    environment = environment or site.environment()
+    environment = site.environment()
     snapshot = snapshot_now(site, environment, "drift")
     holdings, _ = site.holdings(environment)
     expected = done_since(site.state, base.transaction) if stale else NOTHING_EXPECTED
@@ -123,10 +127,16 @@ def check(site: Site, environment: Environment | None = None, *, keep: bool = Tr
                 heads=watched.heads,
                 transaction=last.id if last else "",
             )
-            _quietly(site, lambda: write_baseline(site.state, fresh))
+            _quietly(site, begun, lambda: write_baseline(site.state, fresh))
         return report
     return _noticed(
-        site, replace(report, fingerprint=fingerprint(after, items)), base, snapshot, now, keep=keep
+        site,
+        replace(report, fingerprint=fingerprint(after, items)),
+        base,
+        snapshot,
+        now,
+        begun=begun,
+        keep=keep,
     )
 
 
@@ -161,7 +171,7 @@ def remember(site: Site, transaction: str, reason: str, *, verified: Collection[
 def accept(site: Site) -> None:
     """Everything as it is now is taken as wanted. Blocks; BusyError while somebody else is at work."""
     site.check_writable()
-    with OwnerLock(lock_path(site.state), "accept what others changed"):
+    with alone(site, "accept what others changed"):
         last = last_committed(site.state)
         remember(site, last.id if last else "", "as accepted")
 
@@ -199,7 +209,14 @@ def _owned_folders(holdings: tuple[Holding, ...], prefix: str) -> frozenset[str]
 
 
 def _noticed(
-    site: Site, report: DriftReport, base: Baseline, snapshot: Snapshot, now: Watch, *, keep: bool
+    site: Site,
+    report: DriftReport,
+    base: Baseline,
+    snapshot: Snapshot,
+    now: Watch,
+    *,
+    begun: Moment,
+    keep: bool,
 ) -> DriftReport:
     """The report with the snapshots of the two states; each state is kept once."""
     known = read_object(site.state / NOTICED)
@@ -211,8 +228,6 @@ def _noticed(
             snapshot=kept if kept and site.snapshots.path(kept).is_file() else "",
             left=left.id if site.snapshots.path(left.id).is_file() else "",
         )
-    if not keep:
-        return replace(report, is_new=True)
 
     def store() -> None:
         if not site.snapshots.path(left.id).is_file():
@@ -227,16 +242,21 @@ def _noticed(
         }
         fs.write_json(site.state / NOTICED, value)
 
-    stored = _quietly(site, store)
+    stored = _quietly(site, begun, store)
     return replace(
         report, is_new=True, snapshot=snapshot.id if stored else "", left=left.id if stored else ""
     )
 
 
-def _quietly(site: Site, act: Callable[[], None]) -> bool:
-    """Whether something could be written to the state folder, under the lock; a convenience at most."""
+def _quietly(site: Site, begun: Moment, act: Callable[[], None]) -> bool:
+    """Whether something could be written to the state folder, under the lock; a convenience at most.
+
+    Not where a change of ours went on while the environment was read: then nobody knows what was seen.
+    """
     try:
         with OwnerLock(lock_path(site.state), "note what others changed"):
+            if moment(site) != begun:
+                return False
             act()
     except (OSError, BusyError, SafeInstallError):
         return False
@@ -244,11 +264,12 @@ def _quietly(site: Site, act: Callable[[], None]) -> bool:
 
 
 def look(site: Site) -> DriftReport:
-    """`check`, which where we never looked makes what is there the baseline, if we were ever at work here."""
-    report = check(site)
+    """A thorough `check`, which where we never looked makes what is there the baseline, if we were ever at work here."""
+    begun = moment(site)
+    report = check(site, thorough=True)
     if not report.since and (site.state / "transactions").is_dir():
         last = last_committed(site.state)
-        _quietly(site, lambda: remember(site, last.id if last else "", "as first seen"))
+        _quietly(site, begun, lambda: remember(site, last.id if last else "", "as first seen"))
     return report
 
 
