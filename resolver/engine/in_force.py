@@ -11,12 +11,9 @@ from ..core.snapshot import Snapshot
 from ..core.types import Decision, Environment
 from ..ports import Site
 from ..transaction.history import last_committed
+from ..transaction.standing import IN_FORCE, LOCK_FILE
 
-LOCK_FILE = "pylock.toml"
-"""The lock (PEP 751) of the plan a transaction applied, in that transaction's folder."""
-
-IN_FORCE = "in_force"
-"""Key of a transaction's summary: what is in force once it is committed."""
+__all__ = ["IN_FORCE", "LOCK_FILE", "InForce", "in_force", "snapshot_now"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

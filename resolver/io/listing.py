@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
 from ..core.layout import Layout
 from ..core.ownership import Folder, Holding, Tree, is_bytecode, source_of_bytecode
 from ..core.snapshot import UnownedFile
 from ..core.types import PythonInfo
+from ..transaction.content import LARGE_FILE, digest_pack
 from .records import slashed
+
+__all__ = [
+    "LARGE_FILE",
+    "describe_unowned",
+    "digest_pack",
+    "list_tree",
+    "survey",
+    "unowned_files",
+]
 
 _SMALL_TEXT = 64 * 1024
 """Bytes up to which an unowned file's content is worth a hash: `.pth`, `.egg-link`, small modules."""
-
-LARGE_FILE = 8 * 1024 * 1024
-"""Bytes from which a file counts by its size alone in the digest of a folder: model weights."""
 
 _CHUNK = 1024 * 1024
 
@@ -148,49 +154,3 @@ def _sha256(path: str) -> str:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def digest_pack(path: Path) -> str:
-    """sha256 over a pack's content: a folder's names, kinds and contents, or one file's. Blocks.
-
-    The same pack gives the same digest on every machine. `.git` and `__pycache__` do not count (the
-    commit is noted apart, and git changes its own files when it is only asked). Files over 8 MiB, model
-    weights mostly, count by their size, as do files we may not read. FileNotFoundError without a pack.
-    """
-    digest = hashlib.sha256()
-    entries = _folder_entries(str(path)) if path.is_dir() else [("", "file", _content(str(path)))]
-    for name, kind, content in sorted(entries):
-        digest.update(f"{kind} {len(name)} {name} {content}\n".encode("utf-8", errors="surrogateescape"))
-    return digest.hexdigest()
-
-
-def _folder_entries(root: str) -> Iterator[tuple[str, str, str]]:
-    """(relative name, kind, content) of everything that counts."""
-    waiting = [(root, "")]
-    while waiting:
-        folder, prefix = waiting.pop()
-        try:
-            entries = list(os.scandir(folder))
-        except PermissionError:
-            entries = []
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.name in (".git", "__pycache__"):
-                continue
-            if entry.is_symlink():
-                yield (name, "link", os.readlink(entry.path))
-            elif _is_folder(entry):
-                yield (name, "folder", "")
-                waiting.append((entry.path, f"{name}/"))
-            elif entry.is_file(follow_symlinks=False):
-                yield (name, "file", _content(entry.path))
-
-
-def _content(path: str) -> str:
-    size = os.stat(path).st_size
-    if size >= LARGE_FILE:
-        return f"size {size}"
-    try:
-        return _sha256(path)
-    except PermissionError:
-        return f"size {size}"

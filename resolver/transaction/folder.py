@@ -47,6 +47,11 @@ def steps_path(directory: Path) -> Path:
     return directory / "steps.json"
 
 
+def note_path(directory: Path) -> Path:
+    """The note of a transaction that waits, or did: what it waits for, and what to do then."""
+    return directory / "waiting.json"
+
+
 def identifiers(state_dir: Path) -> tuple[str, ...]:
     """The ids of all transactions, oldest first."""
     folder = transactions_dir(state_dir)
@@ -57,7 +62,10 @@ def identifiers(state_dir: Path) -> tuple[str, ...]:
             f"{folder} is a link to another place; nothing there is read or written.",
             context={"path": folder},
             hints=(
-                Hint("remove-link", "Remove the link, and put the folder it points to in its place if it was yours."),
+                Hint(
+                    "remove-link",
+                    "Remove the link, and put the folder it points to in its place if it was yours.",
+                ),
             ),
         )
     if not folder.is_dir():
@@ -95,7 +103,7 @@ def create(state_dir: Path, first_line: Mapping[str, object], steps: StepList) -
     written where there are none).
     """
     parent = transactions_dir(state_dir)
-    with _explained(parent):
+    with explained(parent):
         _make_durable(parent)
         sweep_unborn(state_dir)
         identifier = _next_identifier(identifiers(state_dir))
@@ -139,7 +147,11 @@ def _next_identifier(existing: Sequence[str]) -> str:
             raise SafeInstallError(
                 "state-unwritable",
                 f"No transaction can come after {existing[-1]}.",
-                hints=(Hint("remove-transaction", "Move that folder out of the state folder: its name is no time."),),
+                hints=(
+                    Hint(
+                        "remove-transaction", "Move that folder out of the state folder: its name is no time."
+                    ),
+                ),
             )
         stamp = f"{digits[:-12]}T{digits[-12:]}"
     return f"{stamp}Z-{secrets.token_hex(2)}"
@@ -182,7 +194,7 @@ class StepList:
 
 def save_steps(directory: Path, steps: StepList) -> str:
     """The list in steps.json, durable; the sha256 of that file."""
-    with _explained(directory):
+    with explained(directory):
         fs.write_json(steps_path(directory), steps.to_dict())
         return _digest(directory)
 
@@ -218,7 +230,9 @@ def load_steps(directory: Path, progress: Progress, *, roots: Sequence[Path], st
             hints=(
                 Hint(
                     "inspect-steps",
-                    "Look at this file: put what it moved where it belongs, then move its folder away."
+                    f"Nothing of it is live: `safe-install deferred cancel {directory.name}`."
+                    if progress.deferred
+                    else "Look at this file: put what it moved where it belongs, then move its folder away."
                     if begun
                     else "No step had begun: move its folder away.",
                 ),
@@ -261,7 +275,7 @@ def _parse(value: object) -> StepList:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turns an OSError into `state-unwritable`."""
     try:
         yield

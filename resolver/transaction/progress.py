@@ -34,9 +34,19 @@ class Progress:
     state: TransactionState
     deferred: bool
     """Waiting, on purpose, for the next start."""
+    was_deferred: bool
+    """It waits, or did."""
+    tries: int
+    """How often it was begun and taken back again since it waits, because files were in use."""
+    note_digest: str
+    """sha256 of the note that says what it waits for (see `waiting`); empty without one."""
+    reason: str
+    """Why it was rolled back; empty before, and where nobody said."""
+    newest: str
+    """Id of the newest transaction there was when this one was committed; its own unless it had waited."""
     cleaned: bool
     steps_digest: str
-    """sha256 of steps.json as it was when the first step was about to begin; empty before."""
+    """sha256 of steps.json as it was when the first step was about to begin, or when it began to wait."""
     reached: int
     """Steps ever begun."""
     claim: tuple[int, ...]
@@ -69,6 +79,10 @@ class _Reader:
     state: TransactionState | None = None
     ended: str = ""
     deferred: bool = False
+    tries: int = 0
+    note: str = ""
+    reason: str = ""
+    newest: str = ""
     cleaned: bool = False
     digest: str = ""
     reached: int = 0
@@ -90,8 +104,8 @@ class _Reader:
             self._take_state(body)
         elif kind in ("intent", "done", "failed", "undo", "undone"):
             self._take_step(str(kind), body)
-        elif kind == "deferred" and self.state is TransactionState.TRIED:
-            self.deferred = True
+        elif kind == "deferred":
+            self._take_deferred(body)
         elif kind == "cleaned" and self.state is not None and self.state.is_final:
             self.cleaned = True
         else:
@@ -117,7 +131,19 @@ class _Reader:
             self.low = self.high = self.done
         if state.is_final:
             self.ended = self._text(body, "at")
+            self.reason, self.newest = str(body.get("reason") or ""), str(body.get("newest") or "")
         self.state = state
+
+    def _take_deferred(self, body: Mapping[str, object]) -> None:
+        """It waits; where it had been begun, every step was taken back and synced before this line."""
+        begun = self.state is TransactionState.APPLYING
+        withdrawn = begun and self.open_step is None and self.claim == (0,)
+        if not withdrawn and self.state is not TransactionState.TRIED:
+            raise self._damaged("it waits while its steps are under way, or before it was tried")
+        self.tries += withdrawn and self.deferred
+        self.deferred, self.state, self.undoing = True, TransactionState.TRIED, False
+        self.digest, self.note = str(body.get("steps") or ""), str(body.get("note") or "")
+        self.reached = self.done = self.low = self.high = 0
 
     def _take_step(self, kind: str, body: Mapping[str, object]) -> None:
         index = body.get("step")
@@ -167,6 +193,11 @@ class _Reader:
             ended=self.ended,
             state=self.state,
             deferred=self.deferred and self.state is TransactionState.TRIED,
+            was_deferred=self.deferred,
+            tries=self.tries,
+            note_digest=self.note,
+            reason=self.reason,
+            newest=self.newest,
             cleaned=self.cleaned,
             steps_digest=self.digest,
             reached=self.reached,

@@ -15,10 +15,16 @@ from . import folder
 from .cleanup import clean
 from .folder import StepList
 from .journal import Journal
-from .lockfile import OwnerLock, lock_path
+from .lockfile import OwnerLock
+from .place_lock import PlaceLock
 from .progress import Progress
+from .settling import settle
 from .signals import deferred_signals
 from .walk import go_back, locate
+
+
+_AREA = ".safe-install"
+"""How the folders begin in which stages and payloads lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,7 @@ def unfinished(state_dir: Path) -> tuple[str, ...]:
 
 
 def deferred(state_dir: Path) -> tuple[str, ...]:
-    """The ids of transactions that wait for the next start (`Transaction.resume`); at most one is usual."""
+    """The ids of transactions that wait for the next start (`Transaction.resume`), newest first."""
     return tuple(identifier for identifier, progress in folder.unsettled(state_dir) if progress.deferred)
 
 
@@ -90,7 +96,9 @@ def recover(state_dir: Path, roots: Sequence[Path], *, lock: OwnerLock | None = 
     absolute = [root.absolute() for root in roots]
     if lock is not None:
         return _recover_all(state_dir, absolute)
-    with OwnerLock(lock_path(state_dir), "recover"):
+    # Another state folder may share what is below the roots; a held lock lies in a folder that is there.
+    areas = [root for root in absolute if root.name.startswith(_AREA) and root.is_dir()]
+    with PlaceLock(state_dir, areas, "recover"):
         return _recover_all(state_dir, absolute)
 
 
@@ -102,9 +110,11 @@ def _recover_all(state_dir: Path, roots: Sequence[Path]) -> RecoveryReport:
             for identifier, progress in folder.unsettled(state_dir)
             if not progress.deferred
         ]
-        # Looked at in full before the first is acted on. Only the newest can be judged by the disk yet.
-        if work and work[0][1].is_open:
-            locate(work[0][2].steps, work[0][1])
+        # Looked at in full before the first is acted on. Only the newest can be judged by the disk yet: the
+        # one that was at work, though by its id others may be newer where it had waited.
+        at_work = next(((steps, progress) for _, progress, steps in work if progress.is_open), None)
+        if at_work:
+            locate(at_work[0].steps, at_work[1])
         return RecoveryReport(
             recovered=tuple(
                 _settle(folder.transactions_dir(state_dir) / identifier, progress, steps, roots)
@@ -144,7 +154,11 @@ def _settle(directory: Path, progress: Progress, steps: StepList, roots: Sequenc
             context={"transaction": directory.name, "undo-error": error.message, **error.context},
             hints=(*error.hints, Hint("recover", "Then run `safe-install recover` again.")),
         ) from error
-    left = clean(journal, steps.leftovers_of(committed=outcome == "committed"))
+    state_dir = directory.parent.parent
+    if outcome == "committed" and not settle(state_dir, directory):
+        left: tuple[Path, ...] = ()  # The next recovery does it, and cleans up then.
+    else:
+        left = clean(journal, steps.leftovers_of(committed=outcome == "committed"))
     return Recovered(
         id=directory.name,
         operation=progress.operation,

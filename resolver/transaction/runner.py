@@ -7,15 +7,17 @@ from pathlib import Path
 from types import TracebackType
 
 from ..core.states import FOLLOWERS, TransactionState
-from ..errors import Hint, RecoveryNeededError, RefusedError, SafeInstallError
 from . import folder
 from .cleanup import clean
 from .folder import StepList
 from .journal import Journal
+from .note import save_note
 from .preflight import refuse_impossible
 from .progress import FORMAT
+from .runner_errors import undo_failed, unfinished, wrong_state
+from .settling import settle
 from .signals import deferred_signals
-from .steps import Step
+from .steps import FilesLockedError, Step
 from .walk import go_back, go_forward
 
 _FREE_STATES = (TransactionState.STAGED, TransactionState.TRIED)
@@ -28,8 +30,9 @@ class Transaction:
     """Journalled steps that are all in effect after `commit`, and none of them in every other case.
 
     planned -> staged -> tried (`advance`) -> applying -> verifying (`apply`) -> committed (`commit`), or
-    rolled-back (`roll_back`, from every state before committed). As a context manager it rolls back when
-    the block is left by an exception; left in peace, an open transaction stays open (see `defer`).
+    rolled-back (`roll_back`, from every state before committed). Tried, or applying and taken back because
+    files were in use, it can wait (`defer`) and is tried again later. As a context manager it rolls back when
+    the block is left by an exception; left in peace, an open transaction stays open.
 
     Not for use by two threads at once. The caller holds the lock of the state folder
     (`lockfile.lock_path`) from `begin` to the end. All methods block.
@@ -47,6 +50,7 @@ class Transaction:
         self._list = StepList()
         self._leftovers: tuple[Path, ...] = ()
         self._blocked = False
+        self._withdrawn = False
 
     @classmethod
     def begin(
@@ -62,16 +66,12 @@ class Transaction:
 
         `operation` is what the user asked for, in words; `roots` are the folders whose content may be
         changed; `summary` is any JSON object, for the history; `remove_after` is there already and to be
-        deleted whatever happens, until `set_steps` says otherwise. RecoveryNeededError `recovery-needed` when
-        another transaction is unfinished; RefusedError `deferred-waiting` when one waits for the next start;
-        SafeInstallError `cleanup-refused` as in `set_steps`.
+        deleted whatever happens, until `set_steps` says otherwise. Others may wait for the next start: it is
+        looked at then whether they still hold. RecoveryNeededError `recovery-needed` when another transaction
+        is unfinished; SafeInstallError `cleanup-refused` as in `set_steps`.
         """
         state_dir = state_dir.absolute()
-        for identifier, progress in folder.unsettled(state_dir):
-            if progress.is_open:
-                if progress.deferred:
-                    raise _waiting(identifier, progress.operation)
-                raise _unfinished(identifier, progress.operation, progress.state)
+        refuse_unfinished(state_dir)
         absolute = tuple(root.absolute() for root in roots)
         first_line = {
             "kind": "state",
@@ -91,21 +91,26 @@ class Transaction:
         return transaction
 
     @classmethod
-    def resume(cls, state_dir: Path, identifier: str, roots: Sequence[Path]) -> Transaction:
+    def resume(
+        cls, state_dir: Path, identifier: str, roots: Sequence[Path], *, without_steps: bool = False
+    ) -> Transaction:
         """The transaction that `defer` left waiting, in the state tried: apply it, or roll it back.
 
-        RecoveryNeededError when its files are damaged or name paths outside `roots`; SafeInstallError
-        `wrong-state` when it does not wait.
+        RecoveryNeededError when its files are damaged or name paths outside `roots`, and `recovery-needed` as
+        for `begin`; SafeInstallError `wrong-state` when it does not wait. `without_steps` reads no list of
+        files, to give up one whose list is damaged: nothing was moved, so nothing is to be put back.
         """
         state_dir = state_dir.absolute()
+        refuse_unfinished(state_dir)
         directory = folder.transactions_dir(state_dir) / identifier
         progress = folder.load_progress(state_dir, identifier)
         if not progress.deferred:
-            raise _wrong_state("resume", progress.state)
+            raise wrong_state("resume", progress.state)
         transaction = cls(state_dir, directory, [root.absolute() for root in roots], progress.state)
-        transaction._list = folder.load_steps(
-            directory, progress, roots=transaction._roots, state_dir=state_dir
-        )
+        if not without_steps:
+            transaction._list = folder.load_steps(
+                directory, progress, roots=transaction._roots, state_dir=state_dir
+            )
         return transaction
 
     @property
@@ -123,13 +128,37 @@ class Transaction:
         """The last state the journal holds."""
         return self._state
 
+    @property
+    def can_wait(self) -> bool:
+        """After FilesLockedError: whether everything was taken back, and `defer` is open."""
+        return self._withdrawn
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that were set."""
+        return self._list.steps
+
+    @property
+    def scratch(self) -> Path | None:
+        """A place that is deleted whatever happens: the stage; None without one."""
+        both = set(self._list.remove_on_rollback)
+        return next((path for path in self._list.remove_on_commit if path in both), None)
+
+    def replace_steps(self, steps: Sequence[Step]) -> None:
+        """Other steps, durable, with the same cleanup. As `set_steps` otherwise."""
+        self.set_steps(
+            steps,
+            remove_on_commit=self._list.remove_on_commit,
+            remove_on_rollback=self._list.remove_on_rollback,
+        )
+
     def advance(self, state: TransactionState, **facts: object) -> None:
         """The state staged or tried, durable, with `facts` (JSON values) beside it for the history.
 
         SafeInstallError `wrong-state` for a state that cannot follow, or that another method enters.
         """
         if state not in _FREE_STATES or state not in FOLLOWERS[self._state]:
-            raise _wrong_state(f"advance to {state.value}", self._state)
+            raise wrong_state(f"advance to {state.value}", self._state)
         self._enter(state, facts=facts)
 
     def set_steps(
@@ -146,7 +175,7 @@ class Transaction:
         once applying has begun.
         """
         if self._state not in _BEFORE_APPLYING:
-            raise _wrong_state("set steps", self._state)
+            raise wrong_state("set steps", self._state)
         found = StepList(
             steps=tuple(steps),
             remove_on_commit=tuple(remove_on_commit),
@@ -158,25 +187,34 @@ class Transaction:
         folder.save_steps(self._directory, found)
         self._list = found
 
-    def defer(self) -> None:
-        """The transaction, in the state tried, waits for the next start; `resume` takes it up then.
+    def defer(self, note: Mapping[str, object] | None = None) -> None:
+        """The transaction waits in the state tried; `resume` takes it up again. Recovery leaves it alone.
 
-        Recovery leaves it alone, and `begin` refuses as long as it waits.
+        `note` is kept beside the journal for whoever takes it up. In the state tried, or after `apply` raised
+        FilesLockedError. A kill before the journal line is durable leaves a transaction to be rolled back.
         """
-        if self._state is not TransactionState.TRIED:
-            raise _wrong_state("defer", self._state)
-        self._journal.append({"kind": "deferred", "at": folder.now().isoformat()})
+        if self._state is not TransactionState.TRIED and not self._withdrawn:
+            raise wrong_state("defer", self._state)
+        digests = {
+            "steps": folder.save_steps(self._directory, self._list),
+            "note": save_note(self._directory, dict(note or {})),
+        }
+        self._journal.append({"kind": "deferred", "at": folder.now().isoformat(), **digests})
+        self._state, self._withdrawn = TransactionState.TRIED, False
 
-    def apply(self, on_step: Callable[[int, int], None] | None = None) -> None:
+    def apply(self, on_step: Callable[[int, int], None] | None = None, *, may_wait: bool = False) -> None:
         """All steps in effect and durable; the state is verifying afterwards.
 
         Every step is checked before the first is done: `preflight-failed`, nothing touched. From then on any
         exception, Ctrl-C included, takes all done steps back, newest first, and is raised again; either way
         the transaction is then rolled back. RecoveryNeededError `undo-failed` when the way back is blocked:
         `recover` continues it. `on_step(done, total)` is called after each step; it may raise to cancel.
+
+        With `may_wait`, FilesLockedError is raised with everything as before but the transaction still open:
+        `defer` it, or roll it back.
         """
         if self._state is not TransactionState.TRIED:
-            raise _wrong_state("apply", self._state)
+            raise wrong_state("apply", self._state)
         try:
             refuse_impossible(self._list.steps, self._roots)
             digest = folder.save_steps(self._directory, self._list)
@@ -184,7 +222,7 @@ class Transaction:
             go_forward(self._journal, self._list.steps, self._roots, on_step)
             self._enter(TransactionState.VERIFYING)
         except BaseException as error:
-            self._go_back(str(error) or type(error).__name__, error)
+            self._go_back(str(error) or type(error).__name__, error, withdraw=may_wait)
             raise
 
     def commit(self) -> None:
@@ -194,9 +232,10 @@ class Transaction:
         be rolled back. What cannot be deleted yet is in `leftovers`; that is no error.
         """
         if self._state is not TransactionState.VERIFYING:
-            raise _wrong_state("commit", self._state)
-        self._enter(TransactionState.COMMITTED)
-        self._leftovers = clean(self._journal, self._list.leftovers_of(committed=True))
+            raise wrong_state("commit", self._state)
+        newest = folder.identifiers(self._state_dir)[-1]
+        self._enter(TransactionState.COMMITTED, **({} if newest == self.id else {"newest": newest}))
+        self._clean()
 
     def roll_back(self, reason: str) -> None:
         """Everything as before, durable; then the cleanup. In every state that is not final.
@@ -205,7 +244,7 @@ class Transaction:
         the way.
         """
         if self._state.is_final:
-            raise _wrong_state("roll back", self._state)
+            raise wrong_state("roll back", self._state)
         self._go_back(reason, None)
 
     @property
@@ -229,66 +268,38 @@ class Transaction:
         )
         self._state = state
 
-    def _go_back(self, reason: str, first: BaseException | None) -> None:
+    def _go_back(self, reason: str, first: BaseException | None, *, withdraw: bool = False) -> None:
         with deferred_signals():
             try:
-                self._undo(reason)
+                self._undo(reason, only_steps=withdraw and isinstance(first, FilesLockedError))
             except BaseException as second:  # noqa: BLE001 (whatever it was, recovery must go on from here)
                 self._blocked = True
-                raise _undo_failed(self.id, first, second) from (first or second)
+                raise undo_failed(self.id, first, second) from (first or second)
 
-    def _undo(self, reason: str) -> None:
+    def _undo(self, reason: str, *, only_steps: bool) -> None:
         # By the journal, not by memory: an interrupt may have come after a line was durable and before
         # we took note of it. After a durable commit line there is no way back any more.
         progress = folder.load_progress(self._state_dir, self.id)
-        self._state = progress.state
+        self._state, self._withdrawn = progress.state, False
         if not progress.state.is_final:
             go_back(self._journal, self._list.steps, progress, self._roots)
+            # Where the journal could not take every line of the way back, nothing can wait on it.
+            self._withdrawn = only_steps and folder.load_progress(self._state_dir, self.id).claim == (0,)
+            if self._withdrawn:
+                return
             self._enter(TransactionState.ROLLED_BACK, reason=reason)
+        self._clean()
+
+    def _clean(self) -> None:
         committed = self._state is TransactionState.COMMITTED
-        self._leftovers = clean(self._journal, self._list.leftovers_of(committed=committed))
+        paths = self._list.leftovers_of(committed=committed)
+        if committed and not settle(self._state_dir, self._directory):
+            return  # The next recovery does it, and cleans up then.
+        self._leftovers = clean(self._journal, paths)
 
 
-def _wrong_state(act: str, state: TransactionState) -> SafeInstallError:
-    return SafeInstallError(
-        "wrong-state",
-        f"A transaction in the state {state.value} cannot {act}.",
-        context={"act": act, "state": state.value},
-    )
-
-
-def _unfinished(identifier: str, operation: str, state: TransactionState) -> RecoveryNeededError:
-    return RecoveryNeededError(
-        "recovery-needed",
-        f"The transaction {identifier} ({operation}) was interrupted and must be recovered first.",
-        context={"transaction": identifier, "operation": operation, "state": state.value},
-        hints=(Hint("recover", "Run `safe-install recover`, or restart ComfyUI."),),
-    )
-
-
-def _waiting(identifier: str, operation: str) -> RefusedError:
-    return RefusedError(
-        "deferred-waiting",
-        f"The transaction {identifier} ({operation}) waits for the next start of ComfyUI.",
-        context={"transaction": identifier, "operation": operation},
-        hints=(
-            Hint("restart", "Restart ComfyUI: the change is applied then."),
-            Hint("cancel-deferred", "Or cancel the waiting change; nothing of it is live yet."),
-        ),
-    )
-
-
-def _undo_failed(identifier: str, first: BaseException | None, second: BaseException) -> RecoveryNeededError:
-    context = {"transaction": identifier, "undo-error": str(second) or type(second).__name__}
-    if first is not None:
-        context["first-error"] = str(first) or type(first).__name__
-    return RecoveryNeededError(
-        "undo-failed",
-        f"The transaction {identifier} could not be rolled back completely: {context['undo-error']}"
-        + (f" (it was rolled back because of: {context['first-error']})" if first is not None else ""),
-        context=context,
-        hints=(
-            *(second.hints if isinstance(second, SafeInstallError) else ()),
-            Hint("recover", "Then run `safe-install recover`, or restart ComfyUI."),
-        ),
-    )
+def refuse_unfinished(state_dir: Path) -> None:
+    """Nothing when no transaction is open but such as wait; RecoveryNeededError `recovery-needed` otherwise."""
+    for identifier, progress in folder.unsettled(state_dir):
+        if progress.is_open and not progress.deferred:
+            raise unfinished(identifier, progress.operation, progress.state)

@@ -18,6 +18,18 @@ from . import fs
 
 _MODE_BITS = 0o7777
 _BYTECODE = "__pycache__"
+_LOCKED = frozenset({errno.EBUSY, errno.ETXTBSY})
+_LOCKED_ON_WINDOWS = frozenset({5, 32, 33})
+"""ERROR_ACCESS_DENIED (what a folder with an open file in it answers), _SHARING_VIOLATION, _LOCK_VIOLATION."""
+
+
+class FilesLockedError(SafeInstallError):
+    """A step was refused because something uses its files (exit code 1); later it may work."""
+
+    def __init__(self, message: str, *, step: Step, context: Mapping[str, object]) -> None:
+        """`step` is the one that was refused."""
+        super().__init__("files-locked", message, context=context, hints=_CLOSE_PROGRAMS)
+        self.paths = paths_of(step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,26 +262,36 @@ def _explained(step: Step) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        message = f"Could not {describe(step)}: {error.strerror or error}"
+        context = {
+            "step": describe(step),
+            "errno": errno.errorcode.get(error.errno or 0, ""),
+            "paths": ", ".join(map(str, paths_of(step))),
+        }
+        if _is_lock(error):
+            raise FilesLockedError(message, step=step, context=context) from error
         raise SafeInstallError(
-            "step-failed",
-            f"Could not {describe(step)}: {error.strerror or error}",
-            context={
-                "step": describe(step),
-                "errno": errno.errorcode.get(error.errno or 0, ""),
-                "paths": ", ".join(map(str, paths_of(step))),
-            },
-            hints=_hints_for(error.errno),
+            "step-failed", message, context=context, hints=_hints_for(error.errno)
         ) from error
 
 
+def _is_lock(error: OSError) -> bool:
+    """Whether the system refuses for as long as somebody uses the files.
+
+    POSIX refuses next to nothing for open files; EBUSY is a mount, ETXTBSY a running program on some systems.
+    """
+    number = getattr(error, "winerror", None)
+    return number in _LOCKED_ON_WINDOWS if number else error.errno in _LOCKED
+
+
+_CLOSE_PROGRAMS = (
+    Hint("close-programs", "Close programs that use these files, or apply the change at the next start."),
+)
+
+
 def _hints_for(number: int | None) -> tuple[Hint, ...]:
-    if number in (errno.EACCES, errno.EPERM, errno.EBUSY):
-        return (
-            Hint(
-                "close-programs",
-                "Close programs that use these files, or apply the change at the next start.",
-            ),
-        )
+    if number in (errno.EACCES, errno.EPERM):
+        return _CLOSE_PROGRAMS
     if number == errno.EXDEV:
         return (
             Hint(

@@ -51,11 +51,21 @@ ROOMS: dict[str, Room] = {
         own=("resolver.core", "resolver.errors"), third_party=frozenset({"packaging", "tomli"}), pure=True
     ),
     "resolver.transaction": Room(own=("resolver.transaction", "resolver.core.states", "resolver.errors")),
+    "resolver.storage_ports": Room(own=("resolver.core", "resolver.errors")),
     "resolver.ports": Room(
-        own=("resolver.ports", "resolver.core", "resolver.errors"), third_party=frozenset({"packaging"})
+        own=("resolver.ports", "resolver.storage_ports", "resolver.core", "resolver.errors"),
+        third_party=frozenset({"packaging"}),
     ),
     "resolver.io": Room(
-        own=("resolver.io", "resolver.core", "resolver.errors", "resolver.ports", "resolver.transaction.fs"),
+        own=(
+            "resolver.io",
+            "resolver.core",
+            "resolver.errors",
+            "resolver.ports",
+            "resolver.storage_ports",
+            "resolver.transaction.content",
+            "resolver.transaction.fs",
+        ),
         third_party=frozenset({"packaging", "tomli", "tqdm", "uv", "yaml"}),
     ),
     "resolver.engine": Room(

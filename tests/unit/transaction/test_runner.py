@@ -9,7 +9,6 @@ import pytest
 from comfyui_safe_install.resolver.core.states import TransactionState
 from comfyui_safe_install.resolver.errors import (
     RecoveryNeededError,
-    RefusedError,
     SafeInstallError,
 )
 from comfyui_safe_install.resolver.transaction import fs
@@ -195,16 +194,18 @@ def test_leaving_the_block_in_peace_leaves_the_transaction_open(workshop: Worksh
 
 
 def test_a_deferred_transaction_waits_and_is_resumed(workshop: Workshop) -> None:
-    """Deferred until the next start: recovery leaves it alone, begin refuses, resume applies it."""
+    """Deferred until the next start: recovery leaves it alone, others may be made, resume applies it."""
     first = workshop.ready()
     first.defer()
     assert deferred(workshop.state) == (first.id,)
     assert unfinished(workshop.state) == ()
     assert recover(workshop.state, workshop.roots).recovered == ()
     assert workshop.stage.exists()
-    with pytest.raises(RefusedError) as caught:
-        workshop.begin()
-    assert caught.value.code == "deferred-waiting"
+    other = workshop.begin()
+    with pytest.raises(RecoveryNeededError) as caught:
+        Transaction.resume(workshop.state, first.id, workshop.roots)
+    assert caught.value.context["transaction"] == other.id
+    other.roll_back("never mind")
     with Transaction.resume(workshop.state, first.id, workshop.roots) as transaction:
         transaction.apply()
         transaction.commit()
