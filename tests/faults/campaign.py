@@ -1,6 +1,7 @@
 """Interrupts installs and rollbacks at random and counts what is left: before, after, or something else.
 
     tools/campaign --rounds 1000
+    tools/campaign --baseline --rounds 200
     tools/campaign --rounds 50 --strategy "power cut, torn journal" --seed 7 --json result.json
 
 Each round strikes a real process on a real tree, recovers, and checks: the tree is exactly one of the two states
@@ -18,11 +19,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from comfyui_safe_install.tests.faults.baseline import Baseline, baseline_table
 from comfyui_safe_install.tests.faults.scene import Scene
 from comfyui_safe_install.tests.faults.strategies import MOUNTED, STRATEGIES, Measured, mount, unmount
 from comfyui_safe_install.tests.kit.index import IndexServer
@@ -134,12 +136,11 @@ def _row(cells: Iterable[object]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def use_only(index: str, cache: Path, environment: dict[str, str] | None = None) -> None:
+def use_only(index: str, cache: Path) -> None:
     """From now on uv knows only that index and keeps its cache there."""
-    target: dict[str, str] | os._Environ[str] = os.environ if environment is None else environment
-    for name in [name for name in target if name.startswith(("UV_", "PIP_"))]:
-        del target[name]
-    target.update(UV_DEFAULT_INDEX=index, UV_CACHE_DIR=str(cache), UV_HTTP_RETRIES="0")
+    for name in [name for name in os.environ if name.startswith(("UV_", "PIP_"))]:
+        del os.environ[name]
+    os.environ.update(UV_DEFAULT_INDEX=index, UV_CACHE_DIR=str(cache), UV_HTTP_RETRIES="0")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,6 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--strategy", action="append", choices=list(STRATEGIES), help="only this one; may be repeated"
     )
     parser.add_argument("--command", choices=("install", "rollback"), help="strike only this command")
+    parser.add_argument("--baseline", action="store_true", help="strike plain pip and uv instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round there")
     parser.add_argument(
         "--merge", type=Path, nargs="+", metavar="FILE", help="only print the table of these files"
@@ -165,7 +167,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(table(rounds) + "\n")
         return 0
     campaign = Campaign()
-    makers: Mapping[str, object] = {"install": Scene.of_install, "rollback": Scene.of_rollback}
+    makers: Mapping[str, Callable[[Installation], Scene]] = {
+        "install": Scene.of_install,
+        "rollback": Scene.of_rollback,
+    }
     for name in [options.command] if options.command else makers:
         with ExitStack() as stack:
             root = Path(
@@ -177,7 +182,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             index = stack.enter_context(IndexServer(root / "dists"))
             use_only(index.url, root / "uv-cache")
             here = Installation(root=root, dists=root / "dists")
-            scene = Scene.of_install(here) if name == "install" else Scene.of_rollback(here)
+            scene = makers[name](here)
+            if options.baseline:
+                baseline = Baseline(scene=scene, index=index.url)
+                baseline.run(options.rounds, options.seed)
+                sys.stdout.write(baseline_table(baseline.found) + "\n")
+                return 0
             campaign.run(scene, options.strategy or list(STRATEGIES), options.rounds, options.seed)
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in campaign.rounds]))

@@ -36,7 +36,7 @@ class Ended:
     error: str = ""
     """Code of the error it reported."""
     words: str = ""
-    """stderr."""
+    """What it said of that, or all of stderr."""
 
 
 @dataclass(slots=True)
@@ -112,9 +112,12 @@ class Scene:
         """How it ended; blocks until it has."""
         out, err = process.communicate(timeout=120)
         states = self.states()
-        error = json.loads(out).get("error", {}).get("code", "") if out.strip() else ""
+        error = json.loads(out).get("error", {}) if out.strip() else {}
         return Ended(
-            code=process.returncode, phase=states[-1] if states else PLANNING, error=error, words=err[-2000:]
+            code=process.returncode,
+            phase=states[-1] if states else PLANNING,
+            error=error.get("code", ""),
+            words=error.get("message", "") or err[-2000:],
         )
 
     def operations(self, *options: str) -> int:
@@ -209,6 +212,9 @@ class Scene:
     def _next_works(self, state: str) -> list[str]:
         """What the user does next: the same again, or (it was done) the way back."""
         here = self.here
+        for waiting in here.comfy.glob("**/.safe-install/incoming/*"):
+            # A folder of the last minute may belong to a process that has not taken its lock yet.
+            os.utime(waiting, (0, 0))
         if state == BEFORE:
             answer, goal = here.run(*self.command), self.after
         else:

@@ -45,7 +45,7 @@ class Measured:
         self.seconds = time.monotonic() - began
         times = scene.times()
         self.swap_seconds = (times["committed"] - times["applying"]).total_seconds()
-        self.grown = _size(scene.here.comfy) - _size(scene.start)
+        self.grown = size_on_disk(scene.here.comfy) - size_on_disk(scene.start)
         self.writes = scene.operations()
         self.operations = scene.operations("--reads")
         return self
@@ -138,9 +138,9 @@ def full_disk(measured: Measured, rng: random.Random) -> Ended:
     """A file system of its own with too little room for the change; room comes before it is recovered."""
     scene = measured.scene
     spare = int(rng.uniform(0.0, 1.2) * max(measured.grown, 1)) + 4096
-    _remount(scene, f"size={_size(scene.here.comfy) + spare}")
+    remount(scene, f"size={size_on_disk(scene.here.comfy) + spare}")
     ended = scene.end(scene.launch())
-    _remount(scene, "size=512m")
+    remount(scene, "size=512m")
     return ended
 
 
@@ -159,11 +159,12 @@ def unmount(scene: Scene) -> None:
     subprocess.run(["umount", str(scene.here.comfy)], check=True)
 
 
-def _remount(scene: Scene, options: str) -> None:
+def remount(scene: Scene, options: str) -> None:
+    """Change that file system, such as its size; blocks."""
     subprocess.run(["mount", "-o", f"remount,{options}", str(scene.here.comfy)], check=True)
 
 
-def _size(folder: Path) -> int:
+def size_on_disk(folder: Path) -> int:
     """Bytes as a memory file system counts them: whole pages."""
     total = 0
     for path in [folder, *folder.rglob("*")]:

@@ -6,6 +6,7 @@ import hashlib
 import threading
 import zipfile
 from collections import Counter
+from contextlib import suppress
 from enum import Enum
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -127,7 +128,8 @@ def _handler_for(index: IndexServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if with_body:
-                self.wfile.write(body[: len(body) // 2] if cut else body)
+                with suppress(ConnectionError):  # Who asked may have been killed meanwhile.
+                    self.wfile.write(body[: len(body) // 2] if cut else body)
 
     return Handler
 
