@@ -26,11 +26,9 @@ from ..ports import Site
 from ..transaction import fs
 from ..transaction.history import last_committed
 from ..transaction.lockfile import OwnerLock, lock_path
-from ..transaction.watch import FORMAT, NOTICED, Watch, changed_folders, read_object
+from ..transaction.watch import FORMAT, NOTICED, Look, Watch, changed_folders, read_object
 from .baseline import Baseline, done_since, pack_code, read_baseline, watch_now, write_baseline
-from .exclusion import alone
 from .in_force import snapshot_now
-from .stillness import Moment, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +93,6 @@ def check(site: Site, *, thorough: bool = False) -> DriftReport:
     cannot be written, or somebody else is at work, that is left out. Changes nothing live. `thorough`: also
     what was found to be of no weight at an earlier look.
     """
-    begun = moment(site)
     base = read_baseline(site.state, site.python.prefix)
     if base is None:
         return NOTHING_KNOWN
@@ -118,7 +115,7 @@ def check(site: Site, *, thorough: bool = False) -> DriftReport:
     items = blame(items, site.clues(environment, items, base.seen.snapshot.created))
     report = replace(report, items=items)
     if not report.is_grave:
-        if keep:
+        if stale or not _is_same(base, now, watched):
             # What was absorbed need not be looked at again; a stale baseline gets what was committed since.
             seen = after if stale else base.seen
             fresh = Baseline(
@@ -127,17 +124,10 @@ def check(site: Site, *, thorough: bool = False) -> DriftReport:
                 heads=watched.heads,
                 transaction=last.id if last else "",
             )
-            _quietly(site, begun, lambda: write_baseline(site.state, fresh))
+            _quietly(site, lambda: write_baseline(site.state, fresh))
         return report
-    return _noticed(
-        site,
-        replace(report, fingerprint=fingerprint(after, items)),
-        base,
-        snapshot,
-        now,
-        begun=begun,
-        keep=keep,
-    )
+    noticed = replace(report, fingerprint=fingerprint(after, items))
+    return _noticed(site, noticed, base, snapshot, code=now.code)
 
 
 def remember(site: Site, transaction: str, reason: str, *, verified: Collection[str] = ()) -> None:
@@ -171,7 +161,7 @@ def remember(site: Site, transaction: str, reason: str, *, verified: Collection[
 def accept(site: Site) -> None:
     """Everything as it is now is taken as wanted. Blocks; BusyError while somebody else is at work."""
     site.check_writable()
-    with alone(site, "accept what others changed"):
+    with OwnerLock(lock_path(site.state), "accept what others changed"):
         last = last_committed(site.state)
         remember(site, last.id if last else "", "as accepted")
 
@@ -213,10 +203,8 @@ def _noticed(
     report: DriftReport,
     base: Baseline,
     snapshot: Snapshot,
-    now: Watch,
     *,
-    begun: Moment,
-    keep: bool,
+    code: Look,
 ) -> DriftReport:
     """The report with the snapshots of the two states; each state is kept once."""
     known = read_object(site.state / NOTICED)
@@ -238,25 +226,20 @@ def _noticed(
             "fingerprint": report.fingerprint,
             "snapshot": snapshot.id,
             "at": snapshot.created,
-            "code": dict(now.code),
+            "code": dict(code),
         }
         fs.write_json(site.state / NOTICED, value)
 
-    stored = _quietly(site, begun, store)
+    stored = _quietly(site, store)
     return replace(
         report, is_new=True, snapshot=snapshot.id if stored else "", left=left.id if stored else ""
     )
 
 
-def _quietly(site: Site, begun: Moment, act: Callable[[], None]) -> bool:
-    """Whether something could be written to the state folder, under the lock; a convenience at most.
-
-    Not where a change of ours went on while the environment was read: then nobody knows what was seen.
-    """
+def _quietly(site: Site, act: Callable[[], None]) -> bool:
+    """Whether something could be written to the state folder, under the lock; a convenience at most."""
     try:
         with OwnerLock(lock_path(site.state), "note what others changed"):
-            if moment(site) != begun:
-                return False
             act()
     except (OSError, BusyError, SafeInstallError):
         return False
@@ -264,12 +247,11 @@ def _quietly(site: Site, begun: Moment, act: Callable[[], None]) -> bool:
 
 
 def look(site: Site) -> DriftReport:
-    """A thorough `check`, which where we never looked makes what is there the baseline, if we were ever at work here."""
-    begun = moment(site)
+    """A thorough `check`; where we never looked but were at work, what is there becomes the baseline."""
     report = check(site, thorough=True)
     if not report.since and (site.state / "transactions").is_dir():
         last = last_committed(site.state)
-        _quietly(site, begun, lambda: remember(site, last.id if last else "", "as first seen"))
+        _quietly(site, lambda: remember(site, last.id if last else "", "as first seen"))
     return report
 
 
