@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..core.merge import Policy
 from ..core.plan import Plan
+from ..core.states import TransactionState
 from ..core.types import Finding
 from ..engine.applying import Applied
 from ..engine.comparing import compare
@@ -16,7 +17,7 @@ from ..engine.restoration import NOT_RESTORABLE, REMOVE, SAME_VERSION, RollbackP
 from ..engine.rolling_back import Rollback
 from ..engine.session import refused
 from ..errors import Hint, RefusedError, SafeInstallError
-from ..transaction.history import TransactionRecord, read_transactions
+from ..transaction.history import TransactionRecord, read_transaction
 from .console import Console
 from .kept_text import applied_lines, rollback_lines
 from .plan_text import comparison_lines, counted, plan_lines, warning_lines
@@ -163,13 +164,13 @@ def _consent(
 
 def _carry_out(work: Work, act: Callable[[], Applied]) -> Applied:
     """What was applied. After the commit nothing may pretend that nothing changed, whatever happens then."""
-    known = {record.id for record in read_transactions(work.site.state)}
+    known = len(work.session.begun)
     try:
         applied = act()
         work.calm_down()
     except BaseException as error:
         work.calm_down()
-        record = _committed_since(work.site.state, known)
+        record = _committed(work.site.state, work.session.begun[known:])
         if record is None:
             raise
         work.console.trace(error)
@@ -177,11 +178,10 @@ def _carry_out(work: Work, act: Callable[[], Applied]) -> Applied:
     return applied
 
 
-def _committed_since(state: Path, known: set[str]) -> TransactionRecord | None:
-    for record in reversed(read_transactions(state)):
-        if record.id not in known and record.state is not None and record.state.value == "committed":
-            return record
-    return None
+def _committed(state: Path, mine: Sequence[str]) -> TransactionRecord | None:
+    """The transaction of these that stands. Of ours alone: others may have committed theirs meanwhile."""
+    records = (read_transaction(state, identifier) for identifier in reversed(mine))
+    return next((each for each in records if each.state is TransactionState.COMMITTED), None)
 
 
 def _applied_all_the_same(record: TransactionRecord, error: BaseException) -> Applied:

@@ -13,6 +13,8 @@ POLICIES = ("newest", "fewest-broken")
 STRATEGIES = ("merged", "one-by-one")
 IN_PLACE = "in-place"
 
+_LONGEST_WAIT = 7 * 24 * 3600.0
+
 GLOBAL_DEFAULTS: dict[str, object] = {
     "comfyui": None,
     "python": None,
@@ -20,6 +22,7 @@ GLOBAL_DEFAULTS: dict[str, object] = {
     "json": False,
     "verbose": False,
     "no_color": False,
+    "wait": 0.0,
     "version": False,
 }
 
@@ -59,6 +62,12 @@ def global_options() -> Parser:
     group.add_argument(
         "--verbose", action="store_true", help="show what uv and git say, all findings, and tracebacks"
     )
+    group.add_argument(
+        "--wait",
+        type=_seconds,
+        metavar="SECONDS",
+        help="when another is at work, wait for it so long (default: say who it is, and end with 4)",
+    )
     group.add_argument("--no-color", action="store_true", help="no colours, as with NO_COLOR set")
     return shared
 
@@ -91,6 +100,16 @@ def add_planning_options(parser: argparse.ArgumentParser) -> None:
         "--target", default=IN_PLACE, metavar=IN_PLACE, help="where packages go (default: in-place)"
     )
     parser.add_argument("--refresh", action="store_true", help="ask the index again for everything")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < _LONGEST_WAIT:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return value
 
 
 def _consents(text: str) -> frozenset[str]:

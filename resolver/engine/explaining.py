@@ -16,6 +16,7 @@ from ..errors import Hint, UsageError
 from .drift import NOTHING_KNOWN, DriftReport, look
 from .record import read_record
 from .session import Session
+from .stillness import look_when_still
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,10 @@ def why(session: Session, package: str) -> Why:
 
     Raises UsageError `package-not-known` where nobody wants it and it is not installed.
     """
+    return look_when_still(session.site, lambda: _why(session, package), session.cancel)[0]
+
+
+def _why(session: Session, package: str) -> Why:
     site = session.site
     name = canonicalize_name(package)
     environment = site.environment()
@@ -153,6 +158,10 @@ def why(session: Session, package: str) -> Why:
 
 def verify(session: Session) -> Verification:
     """Every file against its RECORD, and what does not hold. Blocks; hashes the whole environment."""
+    return look_when_still(session.site, lambda: _verify(session), session.cancel)[0]
+
+
+def _verify(session: Session) -> Verification:
     site = session.site
     drift = look(site)
     environment = site.environment()

@@ -10,6 +10,7 @@ from ..core.plan import Plan
 from ..core.types import Pack
 from ..ports import Fetched
 from .aside import Aside, Scratch
+from .stillness import Moment
 
 MERGED, ONE_BY_ONE = "merged", "one-by-one"
 STRATEGIES = (MERGED, ONE_BY_ONE)
@@ -39,6 +40,8 @@ class Planned:
     replaced: tuple[Pack, ...] = ()
     """Packs that go away or are replaced."""
     aside: Aside | Scratch | None = None
+    moment: Moment | None = None
+    """What it was made on: applied only while nothing of ours has changed since. None: only the environment counts."""
 
     @property
     def arriving(self) -> tuple[Fetched, ...]:

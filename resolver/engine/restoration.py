@@ -10,6 +10,7 @@ from ..core.plan import environment_fingerprint
 from ..core.snapshot import Snapshot
 from ..core.types import Environment, Finding, Pack
 from ..ports import Kept
+from .stillness import Moment
 
 KEEP, EXACT, SAME_VERSION, NOT_RESTORABLE, REMOVE = (
     "keep",
@@ -57,6 +58,8 @@ class RollbackPlan:
     kept: int
     packs_out: tuple[Pack, ...] = ()
     findings: tuple[Finding, ...] = ()
+    moment: Moment | None = None
+    """What it was made on: carried out only while nothing of ours has changed since."""
 
     @property
     def is_empty(self) -> bool:

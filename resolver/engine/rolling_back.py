@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..core.snapshot import Snapshot
@@ -12,6 +12,7 @@ from ..core.types import Finding
 from ..errors import CancelledError, Hint, RefusedError, SafeInstallError
 from ..ports import Kept
 from ..transaction.history import last_committed
+from .apply_errors import plan_outdated
 from .applying import Applied, Applier, Order
 from .in_force import IN_FORCE, InForce
 from .movement import Movement
@@ -25,6 +26,7 @@ from .restoration import (
     RollbackPlan,
 )
 from .session import Session
+from .stillness import Moment, look_when_still
 from .ways_back import distributions_back, files_back, packs_back
 
 __all__ = [
@@ -44,6 +46,8 @@ class Rollback:
     """Goes back to snapshots of one session's site. Blocks; call from a thread."""
 
     session: Session
+    _found: Moment | None = field(default=None, init=False)
+    """What `find` without a name went by."""
 
     def find(self, name: str = "") -> Snapshot:
         """The snapshot of that id, prefix of an id, or label; without a name the one before the last change.
@@ -51,9 +55,10 @@ class Rollback:
         Raises SafeInstallError `snapshot-not-found`, `snapshot-ambiguous`, `nothing-to-roll-back`.
         """
         site = self.session.site
+        self._found = None
         if name:
             return site.snapshots.get(name)
-        last = last_committed(site.state)
+        last, self._found = look_when_still(site, lambda: last_committed(site.state), self.session.cancel)
         taken = str(last.summary.get("snapshot") or "") if last else ""
         if taken:
             return site.snapshots.get(taken)
@@ -68,8 +73,17 @@ class Rollback:
 
         Raises RefusedError `snapshot-of-other-environment`.
         """
-        site = self.session.site
         drifted = self.session.drift().findings
+        plan, seen = look_when_still(
+            self.session.site, lambda: self._plan(snapshot, drifted), self.session.cancel
+        )
+        if self._found not in (None, seen):
+            # "Before the last change" was another change then.
+            raise plan_outdated()
+        return replace(plan, moment=seen)
+
+    def _plan(self, snapshot: Snapshot, drifted: tuple[Finding, ...]) -> RollbackPlan:
+        site = self.session.site
         environment = site.environment()
         if snapshot.prefix and Path(snapshot.prefix) != Path(environment.python.prefix):
             raise RefusedError(
@@ -135,10 +149,13 @@ class Rollback:
             summary=_summary(plan, dists),
             fill=fill,
             movement=movement,
+            moment=plan.moment,
         )
-        return Applier(site=self.session.site, report=self.session.report, cancel=self.session.cancel).apply(
-            order
+        session = self.session
+        applier = Applier(
+            site=session.site, report=session.report, cancel=session.cancel, begun=session.begun
         )
+        return applier.apply(order)
 
     def _fill(self, stage: Path, fetched: Mapping[str, str], snapshot: Snapshot) -> Arrival:
         """The same versions, from uv's cache where it has them, else from the index."""

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ..core.plan import PackChange, Plan
 from ..core.swap_types import Arrival
+from ..core.types import Finding, Pack
 from ..errors import CancelledError, Hint, UsageError
-from ..core.types import Finding
 from ..ports import Fetched, IndexProbe, Reporter, Silence, Site
-from .apply_errors import disk_full, refused
+from ..transaction import fs
+from .apply_errors import disk_full, refused, state_unwritable
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch
 from .drift import DriftReport, check, left_after
@@ -24,6 +25,7 @@ from .plan_inputs import PlanInputs, SolverPorts
 from .planned import MERGED, ONE_BY_ONE, STRATEGIES, Options, Planned
 from .planning import Planner
 from .record import write_record
+from .stillness import look_when_still
 from .uninstalling import plan_uninstall
 
 __all__ = ["MERGED", "ONE_BY_ONE", "STRATEGIES", "Options", "Planned", "Session", "refused"]
@@ -40,6 +42,8 @@ class Session:
     probe: IndexProbe
     report: Reporter = field(default_factory=Silence)
     cancel: threading.Event | None = None
+    begun: list[str] = field(default_factory=list)
+    """Ids of the transactions this session has begun, oldest first."""
 
     # --- plans ----------------------------------------------------------------------------------------------
 
@@ -65,28 +69,35 @@ class Session:
 
     def plan_sync(self, options: Options, *, operation: str = "sync") -> Planned:
         """The plan that brings core and all packs in line with their merged lock."""
-        packs = tuple(self.site.gather(pack.name, Path(pack.path)) for pack in self.site.packs())
-        inputs = PlanInputs(
-            environment=self.site.environment(),
-            core=self.site.core(),
-            packs=packs,
-            rules=self.site.rules,
-            repair=True,
-            findings=self.drift().findings,
-            policy=options.policy,
-            allowed=options.allowed,
-        )
-        return Planned(plan=self._plan(inputs, options), operation=operation, options=options)
+        drifted = self.drift().findings
+
+        def look() -> PlanInputs:
+            packs = tuple(self.site.gather(pack.name, Path(pack.path)) for pack in self.site.packs())
+            return PlanInputs(
+                environment=self.site.environment(),
+                core=self.site.core(),
+                packs=packs,
+                rules=self.site.rules,
+                repair=True,
+                findings=drifted,
+                policy=options.policy,
+                allowed=options.allowed,
+            )
+
+        inputs, seen = look_when_still(self.site, look, self.cancel)
+        plan = self._plan(inputs, options)
+        return Planned(plan=plan, operation=operation, options=options, moment=seen)
 
     def plan_uninstall(self, name: str) -> Planned:
         """The plan that removes a pack, and the distributions that only it brought. Needs no network."""
         drifted = self.drift().findings
-        planned = plan_uninstall(self.site, name)
-        return replace(planned, plan=replace(planned.plan, findings=(*drifted, *planned.plan.findings)))
+        planned, seen = look_when_still(self.site, lambda: plan_uninstall(self.site, name), self.cancel)
+        plan = replace(planned.plan, findings=(*drifted, *planned.plan.findings))
+        return replace(planned, plan=plan, moment=seen)
 
     def drift(self) -> DriftReport:
         """What others changed since we last looked; the drifted state is kept in a snapshot. Blocks."""
-        return check(self.site)
+        return look_when_still(self.site, lambda: check(self.site), self.cancel)[0]
 
     # --- applying -------------------------------------------------------------------------------------------
 
@@ -115,7 +126,17 @@ class Session:
         def settle(applied: Applied) -> None:
             write_record(self.site.state, applied.transaction, applied.operation, summary)
             self.site.remember_artefacts([package for package in plan.lock if package.name in staged])
+            if CONSENT in planned.options.allowed:
+                # Still under the lock: they write to what is live.
+                ran.extend(run_install_scripts(self.site, places, self.report, self.cancel))
+            if ran:
+                ran.extend(left_after(self.site, applied.transaction, applied.operation))
 
+        ran: list[Finding] = []
+        places = [
+            (each.name, each.tree if each.in_place else self._place(each, planned))
+            for each in planned.fetched
+        ]
         summary = _summary(planned, in_force(self.site.state))
         movement = Movement(
             leaving=frozenset(change.name for change in plan.changes if change.action != "install"),
@@ -134,24 +155,20 @@ class Session:
             aside=planned.aside if isinstance(planned.aside, Aside) else None,
             lock_text=plan.full_pylock,
             settle=settle,
+            moment=planned.moment,
         )
-        applied = Applier(site=self.site, report=self.report, cancel=self.cancel).apply(order)
-        if CONSENT not in planned.options.allowed:
-            return applied
-        places = [
-            (each.name, each.tree if each.in_place else self._place(each, planned))
-            for each in planned.fetched
-        ]
-        ran = run_install_scripts(self.site, places, self.report, self.cancel)
-        if ran:
-            ran = (*ran, *left_after(self.site, applied.transaction, applied.operation))
+        applier = Applier(site=self.site, report=self.report, cancel=self.cancel, begun=self.begun)
+        applied = applier.apply(order)
         return replace(applied, findings=(*applied.findings, *ran))
 
     def write_lock(self, planned: Planned) -> Path:
         """The lock as `pylock.toml` (PEP 751) in the state folder; its path."""
         self.site.check_writable()
         path = self.site.state / "pylock.toml"
-        path.write_text(planned.plan.full_pylock, encoding="utf-8")
+        try:
+            fs.write_bytes(path, planned.plan.full_pylock.encode())
+        except OSError as error:
+            raise state_unwritable(path, error) from error
         return path
 
     # --- inside ---------------------------------------------------------------------------------------------
@@ -169,6 +186,24 @@ class Session:
         aside: Aside | Scratch,
         drifted: tuple[Finding, ...],
     ) -> Planned:
+        (inputs, replaced), seen = look_when_still(
+            self.site, lambda: self._read_for(fetched, options, drifted), self.cancel
+        )
+        plan = self._plan(inputs, options, order=[each.name for each in fetched])
+        return Planned(
+            plan=plan,
+            operation=f"install {', '.join(each.name for each in fetched)}",
+            options=options,
+            fetched=fetched,
+            replaced=replaced,
+            aside=aside,
+            moment=seen,
+        )
+
+    def _read_for(
+        self, fetched: tuple[Fetched, ...], options: Options, drifted: tuple[Finding, ...]
+    ) -> tuple[PlanInputs, tuple[Pack, ...]]:
+        """What is planned from, and the packs that are replaced."""
         site = self.site
         new = {each.name: each for each in fetched}
         installed = {pack.name: pack for pack in site.packs()}
@@ -205,15 +240,7 @@ class Session:
             policy=options.policy,
             allowed=options.allowed,
         )
-        plan = self._plan(inputs, options, order=[each.name for each in fetched])
-        return Planned(
-            plan=plan,
-            operation=f"install {', '.join(each.name for each in fetched)}",
-            options=options,
-            fetched=fetched,
-            replaced=replaced,
-            aside=aside,
-        )
+        return inputs, replaced
 
     def _plan(self, inputs: PlanInputs, options: Options, order: Sequence[str] = ()) -> Plan:
         allow_builds = "builds" in options.allowed
