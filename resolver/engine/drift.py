@@ -28,7 +28,9 @@ from ..transaction.history import last_committed
 from ..transaction.lockfile import OwnerLock, lock_path
 from ..transaction.watch import FORMAT, NOTICED, Look, Watch, changed_folders, read_object
 from .baseline import Baseline, done_since, pack_code, read_baseline, watch_now, write_baseline
+from .exclusion import alone
 from .in_force import snapshot_now
+from .stillness import Moment, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,7 @@ def check(site: Site, *, thorough: bool = False) -> DriftReport:
     cannot be written, or somebody else is at work, that is left out. Changes nothing live. `thorough`: also
     what was found to be of no weight at an earlier look.
     """
+    begun = moment(site)
     base = read_baseline(site.state, site.python.prefix)
     if base is None:
         return NOTHING_KNOWN
@@ -124,10 +127,10 @@ def check(site: Site, *, thorough: bool = False) -> DriftReport:
                 heads=watched.heads,
                 transaction=last.id if last else "",
             )
-            _quietly(site, lambda: write_baseline(site.state, fresh))
+            _quietly(site, begun, lambda: write_baseline(site.state, fresh))
         return report
     noticed = replace(report, fingerprint=fingerprint(after, items))
-    return _noticed(site, noticed, base, snapshot, code=now.code)
+    return _noticed(site, noticed, base, snapshot, code=now.code, begun=begun)
 
 
 def remember(site: Site, transaction: str, reason: str, *, verified: Collection[str] = ()) -> None:
@@ -161,7 +164,7 @@ def remember(site: Site, transaction: str, reason: str, *, verified: Collection[
 def accept(site: Site) -> None:
     """Everything as it is now is taken as wanted. Blocks; BusyError while somebody else is at work."""
     site.check_writable()
-    with OwnerLock(lock_path(site.state), "accept what others changed"):
+    with alone(site, "accept what others changed"):
         last = last_committed(site.state)
         remember(site, last.id if last else "", "as accepted")
 
@@ -205,6 +208,7 @@ def _noticed(
     snapshot: Snapshot,
     *,
     code: Look,
+    begun: Moment,
 ) -> DriftReport:
     """The report with the snapshots of the two states; each state is kept once."""
     known = read_object(site.state / NOTICED)
@@ -230,16 +234,21 @@ def _noticed(
         }
         fs.write_json(site.state / NOTICED, value)
 
-    stored = _quietly(site, store)
+    stored = _quietly(site, begun, store)
     return replace(
         report, is_new=True, snapshot=snapshot.id if stored else "", left=left.id if stored else ""
     )
 
 
-def _quietly(site: Site, act: Callable[[], None]) -> bool:
-    """Whether something could be written to the state folder, under the lock; a convenience at most."""
+def _quietly(site: Site, begun: Moment, act: Callable[[], None]) -> bool:
+    """Whether something could be written to the state folder, under the lock; a convenience at most.
+
+    Not where a change of ours went on while the environment was read: then nobody knows what was seen.
+    """
     try:
         with OwnerLock(lock_path(site.state), "note what others changed"):
+            if moment(site) != begun:
+                return False
             act()
     except (OSError, BusyError, SafeInstallError):
         return False
@@ -248,10 +257,11 @@ def _quietly(site: Site, act: Callable[[], None]) -> bool:
 
 def look(site: Site) -> DriftReport:
     """A thorough `check`; where we never looked but were at work, what is there becomes the baseline."""
+    begun = moment(site)
     report = check(site, thorough=True)
     if not report.since and (site.state / "transactions").is_dir():
         last = last_committed(site.state)
-        _quietly(site, lambda: remember(site, last.id if last else "", "as first seen"))
+        _quietly(site, begun, lambda: remember(site, last.id if last else "", "as first seen"))
     return report
 
 
