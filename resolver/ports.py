@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from .core.drift_ports import Watches
 from .core.ownership import Holding
+from .core.retention import RetentionPolicy
 from .core.rules import Rules
 from .core.snapshot import Snapshot, SnapshotDistribution, SnapshotPack, UnownedFile
 from .core.solve import Solution, SolveFailureError, SolveRequest
 from .core.swap_types import Arrival, Swap
 from .core.trials import TrialReport
 from .core.types import Environment, Finding, Gathered, LockedPackage, Pack, PythonInfo
+from .storage_ports import Snapshots, Storage
 
 
 class Reporter(Protocol):
@@ -123,10 +125,19 @@ class Site(Watches, Protocol):
     state: Path
     python: PythonInfo
     rules: Rules
+    retention: RetentionPolicy
 
     @property
     def roots(self) -> tuple[Path, ...]:
         """Folders below which a transaction may change anything."""
+
+    @property
+    def areas(self) -> tuple[Path, ...]:
+        """Where stages and payloads lie: who changes anything holds the locks of these too."""
+
+    @property
+    def neighbours(self) -> tuple[Path, ...]:
+        """The other state folders that work here, as far as they are to be found."""
 
     @property
     def renames_folders(self) -> bool:
@@ -276,8 +287,9 @@ class Site(Watches, Protocol):
     def payload_arrival(self, payload: Kept, names: Collection[str]) -> Arrival:
         """Distributions of a payload as something to bring in."""
 
-    def collect(self) -> None:
-        """Remove the payloads that no snapshot names."""
+    @property
+    def storage(self) -> Storage:
+        """What our folders hold, and who else goes back with it."""
 
     def run_install_script(
         self, pack: Path, cancel: threading.Event | None, on_line: Callable[[str], None]
@@ -287,22 +299,6 @@ class Site(Watches, Protocol):
     @property
     def snapshots(self) -> Snapshots:
         """The stored snapshots."""
-
-
-class Snapshots(Protocol):
-    """The stored snapshots."""
-
-    def save(self, snapshot: Snapshot) -> Snapshot:
-        """Keep a snapshot, durable. SafeInstallError `snapshot-refused` for an empty one."""
-
-    def get(self, name: str) -> Snapshot:
-        """The snapshot of that id, unique prefix or label."""
-
-    def path(self, snapshot_id: str) -> Path:
-        """Where the snapshot of that id is stored."""
-
-    def prune(self, keep: int = 50, *, spare: Iterable[str] = ()) -> tuple[str, ...]:
-        """Remove the oldest plain ones; the ids that went."""
 
 
 class Silence:

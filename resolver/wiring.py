@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 
+from .core.retention import RetentionPolicy, invalid_settings, parse_policy
 from .core.rules import Rules, parse_rules
 from .errors import Hint, UsageError
 from .io.downloads import ask
@@ -18,7 +19,7 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
-__all__ = ["LiveSite", "PageProbe", "choose_python", "load_rules", "open_site"]
+__all__ = ["LiveSite", "PageProbe", "choose_python", "load_retention", "load_rules", "open_site"]
 
 SHIPPED_RULES = Path(__file__).with_name("rules.toml")
 
@@ -42,6 +43,23 @@ def load_rules(state: Path) -> Rules:
     return parse_rules(*tables)
 
 
+def load_retention(state: Path) -> RetentionPolicy:
+    """How much is kept: the table `[keep]` of `settings.toml` in the state folder, else what is usual.
+
+    Raises UsageError `settings-invalid`.
+    """
+    path = state / "settings.toml"
+    if not path.is_file():
+        return RetentionPolicy()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("keep", {})
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise invalid_settings(f"{path} cannot be read: {error}") from error
+    if not isinstance(table, dict):
+        raise invalid_settings("[keep] must be a table")
+    return parse_policy(table)
+
+
 def open_site(
     comfyui: Path,
     *,
@@ -53,7 +71,13 @@ def open_site(
     """The ComfyUI and the environment to work on. Starts the interpreter once; writes nothing."""
     workspace = open_workspace(comfyui, state, custom_nodes=custom_nodes)
     executable = python or choose_python(workspace).executable
-    return LiveSite(workspace, probe_python(executable), load_rules(workspace.state), refresh=refresh)
+    return LiveSite(
+        workspace,
+        probe_python(executable),
+        load_rules(workspace.state),
+        retention=load_retention(workspace.state),
+        refresh=refresh,
+    )
 
 
 def choose_python(workspace: Workspace) -> ChosenPython:

@@ -14,6 +14,7 @@ from ..errors import CancelledError, Hint, SafeInstallError
 from .console import Console
 from .parser import parse
 from .signals import CalmDown, interruptible
+from .waiting import until_free
 
 _ANYWAY = ("recover", "history")
 """Commands that need no package and no interpreter."""
@@ -49,7 +50,9 @@ def _guarded(console: Console, args: argparse.Namespace, *, is_program: bool) ->
         try:
             # Whatever some library prints is no part of the result.
             with redirect_stdout(console.err):
-                document, code = _run(console, args, cancel, calm_down)
+                document, code = until_free(
+                    console, args.wait, cancel, lambda: _run(console, args, cancel, calm_down)
+                )
             calm_down()
         except BaseException as error:  # noqa: BLE001 - shown, never swallowed
             calm_down()
@@ -77,6 +80,7 @@ def _run(
 
         return (run_recover if args.command == "recover" else run_history)(console, args), 0
     from .changes import install, lock, plan, rollback, sync, uninstall
+    from .disk import disk, prune
     from .places import find_comfyui
     from .progress import TerminalReporter
     from .questions import verify, why
@@ -91,6 +95,8 @@ def _run(
         "sync": sync,
         "rollback": rollback,
         "snapshot": snapshot,
+        "disk": disk,
+        "prune": prune,
         "verify": verify,
         "why": why,
     }

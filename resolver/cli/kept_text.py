@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..core.snapshot import Snapshot, SnapshotDiff
 from ..engine.applying import Applied
 from ..engine.explaining import Verification, Why
 from ..engine.restoration import RollbackPlan
 from .console import Style, plain
+from .disk_text import size_words
 from .plan_text import change_lines, finding_lines
 
 _HOW = {
@@ -120,9 +121,9 @@ def verification_lines(outcome: Verification, style: Style, *, verbose: bool) ->
     yield f"{outcome.checked} packages checked: {state}"
 
 
-def list_lines(snapshots: Sequence[Snapshot]) -> Iterator[str]:
-    """One line for each snapshot."""
+def list_lines(snapshots: Sequence[Snapshot], sizes: Mapping[str, int]) -> Iterator[str]:
+    """One line for each snapshot, with the room that only it takes."""
     if not snapshots:
         yield "No snapshots yet."
     for snapshot in snapshots:
-        yield snapshot_words(snapshot)
+        yield f"{size_words(sizes.get(snapshot.id, 0)):>9}  {snapshot_words(snapshot)}"

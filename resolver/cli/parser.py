@@ -30,6 +30,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return args
 
 
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text} is no whole number")
+    return int(text)
+
+
 def _other_target(target: str) -> UsageError:
     if target.startswith("layer:"):
         return UsageError(
@@ -201,7 +207,29 @@ class _Commands:
         )
         add("pin", "keep a snapshot for ever", an_id, example="snapshot pin 20260131")
         add("unpin", "let a snapshot go when it is old", an_id, example="snapshot unpin 20260131")
-        add("remove", "remove a snapshot", an_id, example="snapshot remove 20260131")
+        add("remove", "remove a snapshot and what only it keeps", an_id, example="snapshot remove 20260131")
+        self._command(
+            "disk", "show how much room everything kept takes, and what each snapshot keeps", "disk"
+        )
+        prune = self._command(
+            "prune",
+            "remove old snapshots and what nobody goes back with (done after each change as well)",
+            "prune --dry-run",
+            "prune --keep 5",
+        )
+        prune.add_argument("--dry-run", action="store_true", help="only show what would go")
+        prune.add_argument(
+            "--keep",
+            type=_count,
+            metavar="N",
+            help="plain snapshots to keep, the newest (default: as settings.toml says, else 50); "
+            "pinned and labelled ones stay",
+        )
+        prune.add_argument(
+            "--forget-missing",
+            action="store_true",
+            help="count no more on another ComfyUI that used this environment and is gone for good",
+        )
 
     def _questions(self) -> None:
         verify = self._command(

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import cast
 
 from ..core.snapshot import Snapshot, SnapshotDiff, diff_snapshots, to_dict
+from ..engine.collecting import remove_snapshot
+from ..engine.disk_use import own_bytes
+from ..engine.exclusion import alone
 from ..engine.in_force import snapshot_now
-from ..transaction.lockfile import OwnerLock, lock_path
+from ..engine.stillness import look_when_still
+from ..ports import Site
+from ..transaction.runner import refuse_unfinished
 from .console import plain
+from .disk_text import freed_lines
 from .kept_text import list_lines, snapshot_diff_lines, snapshot_lines, snapshot_words
 from .plan_text import finding_lines
 from .work import Outcome, Work
@@ -22,12 +29,15 @@ def snapshot(work: Work, args: argparse.Namespace) -> Outcome:
     store = work.site.snapshots
     if args.action == "list":
         found = store.list()
-        work.console.say(list_lines(found.snapshots))
+        sizes = own_bytes(cast("Site", work.site))
+        work.console.say(list_lines(found.snapshots, sizes))
         work.console.note(*finding_lines(found.findings, work.console.err_style, verbose=True))
         return Outcome(
             {
                 "ok": True,
-                "snapshots": [summary(each) for each in found.snapshots],
+                "snapshots": [
+                    {**summary(each), "own_bytes": sizes.get(each.id, 0)} for each in found.snapshots
+                ],
                 "findings": [each.to_dict() for each in found.findings],
             }
         )
@@ -38,28 +48,47 @@ def snapshot(work: Work, args: argparse.Namespace) -> Outcome:
     if args.action == "diff":
         return _diff(work, args)
     if args.action == "export":
-        path = store.export(args.id, Path(args.file))
+        exported = store.get(args.id)
+        path = store.export(exported.id, Path(args.file))
         work.console.say([f"Written to {plain(path)}"])
-        return Outcome({"ok": True, "snapshot": store.get(args.id).id, "file": str(path)})
+        return Outcome({"ok": True, "snapshot": exported.id, "file": str(path)})
     return _change(work, args)
 
 
 def _change(work: Work, args: argparse.Namespace) -> Outcome:
     store = work.site.snapshots
-    with OwnerLock(lock_path(work.site.state), f"snapshot {args.action}"):
+    if args.action == "remove":
+        return _remove(work, args.id)
+    # The environment must hold still for a new one; the others are about what is stored.
+    with alone(cast("Site", work.site), f"snapshot {args.action}"):
         if args.action == "create":
+            refuse_unfinished(work.site.state)
             environment = work.site.environment()
             done = store.save(snapshot_now(work.site, environment, "by hand", label=args.label.strip()))
         elif args.action == "import":
             done = store.import_(Path(args.file))
         elif args.action == "label":
             done = store.label(args.id, args.text)
-        elif args.action == "remove":
-            done = store.remove(args.id)
         else:
             done = store.pin(args.id, pinned=args.action == "pin")
-    work.console.say([f"{'Removed: ' if args.action == 'remove' else ''}{snapshot_words(done)}"])
+    work.console.say([snapshot_words(done)])
     return Outcome({"ok": True, "snapshot": summary(done)})
+
+
+def _remove(work: Work, name: str) -> Outcome:
+    """Take a snapshot away, and what only it kept; one that cannot be read by its whole id."""
+    site = cast("Site", work.site)
+    with alone(site, "snapshot remove"):
+        unreadable = work.site.snapshots.has(name) and all(
+            each.id != name for each in work.site.snapshots.list().snapshots
+        )
+        found = None if unreadable else work.site.snapshots.get(name)
+        gone = remove_snapshot(site, found.id if found else name)
+        site.tidy()
+    work.console.say([f"Removed: {snapshot_words(found) if found else plain(name)}", *freed_lines(gone)])
+    work.console.note(*finding_lines(gone.findings, work.console.err_style, verbose=True))
+    document = summary(found) if found else {"id": name}
+    return Outcome({"ok": True, "snapshot": document, **gone.to_dict()})
 
 
 def _diff(work: Work, args: argparse.Namespace) -> Outcome:
@@ -71,7 +100,10 @@ def _diff(work: Work, args: argparse.Namespace) -> Outcome:
 
 def _named(work: Work, name: str) -> Snapshot:
     if name == NOW:
-        return snapshot_now(work.site, work.site.environment(), "now")
+        site = work.site
+        return look_when_still(
+            cast("Site", site), lambda: snapshot_now(site, site.environment(), "now"), work.session.cancel
+        )[0]
     return work.site.snapshots.get(name)
 
 

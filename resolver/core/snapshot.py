@@ -95,6 +95,11 @@ class Snapshot:
         packs = {(each.pack.name, each.pack.version, each.digest) for each in self.packs}
         return frozenset(distributions | packs)
 
+    @property
+    def named(self) -> frozenset[tuple[str, str, str]]:
+        """`payload_keys`, and those of the files nobody owns: no payload of these may be thrown away."""
+        return self.payload_keys | {(each.path, "", each.digest) for each in self.unowned}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artefact:

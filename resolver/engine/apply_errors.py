@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ..core.outcome import BY_POLICY
 from ..core.swap_types import Swap
@@ -101,4 +102,14 @@ def files_damaged(faults: Sequence[Finding]) -> SafeInstallError:
         f"Files are not what their RECORD says; everything was put back. {faults[0].message}",
         context={"faults": len(faults)},
         hints=(Hint("try-again", "Try again; if it happens twice, check the disk."),),
+    )
+
+
+def state_unwritable(path: Path, error: OSError) -> SafeInstallError:
+    """A file of the state folder could not be written."""
+    return SafeInstallError(
+        "state-unwritable",
+        f"The state folder cannot be written: {error.strerror or error} ({path})",
+        context={"path": path},
+        hints=(Hint("free-space", "See that the disk is not full and that this folder is writable."),),
     )

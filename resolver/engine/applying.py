@@ -17,7 +17,7 @@ from ..core.trials import TrialReport
 from ..core.types import Environment, Finding
 from ..errors import CancelledError, Hint, SafeInstallError
 from ..ports import Displaced, Reporter, Site
-from ..transaction.lockfile import OwnerLock, lock_path
+from ..transaction import fs
 from ..transaction.runner import Transaction
 from .apply_errors import (
     files_contested,
@@ -27,10 +27,13 @@ from .apply_errors import (
     trial_failed,
 )
 from .aside import Aside, sweep_asides
+from .collecting import collect
 from .drift import left_as
+from .exclusion import alone
 from .in_force import LOCK_FILE, snapshot_now
 from .movement import Movement, steps_of
 from .record import mend_record
+from .stillness import Moment, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,8 @@ class Order:
     """Where new packs wait; to be deleted whatever happens."""
     lock_text: str = ""
     """The lock (PEP 751) that is in force afterwards."""
+    moment: Moment | None = None
+    """What the plan stands on, as `seen`, with what our own transactions did. None: only `seen` counts."""
     settle: Callable[[Applied], None] = field(default=_nothing)
     """What follows the commit, still under the lock. A failure is a finding: the change stands."""
 
@@ -115,6 +120,8 @@ class Applier:
     site: Site
     report: Reporter
     cancel: threading.Event | None = None
+    begun: list[str] = field(default_factory=list)
+    """Ids of the transactions it has begun, so that whoever sees it fail knows which one was ours."""
 
     def apply(self, order: Order) -> Applied:
         """The change, committed. Any failure, Ctrl-C included, leaves everything as it was and is raised.
@@ -124,13 +131,13 @@ class Applier:
         begun = time.monotonic()
         site = self.site
         site.check_writable()
-        with OwnerLock(lock_path(site.state), order.operation):
+        with alone(site, order.operation):
             mend_record(site.state)
             sweep_asides(site)
             before = site.environment()
             if environment_fingerprint(before.distributions) != environment_fingerprint(
                 order.seen.distributions
-            ):
+            ) or order.moment not in (None, moment(site)):
                 raise plan_outdated()
             snapshot = snapshot_now(site, before, f"before {order.operation}")
             transaction = Transaction.begin(
@@ -140,6 +147,7 @@ class Applier:
                 summary={**order.summary, "snapshot": snapshot.id},
                 remove_after=[order.aside.folder] if order.aside else [],
             )
+            self.begun.append(transaction.id)
             if order.aside:
                 order.aside.hand_over()
             snapshot = replace(snapshot, transaction=transaction.id)
@@ -187,7 +195,7 @@ class Applier:
         self.report.stage("snapshot", "Taking a snapshot")
         site.snapshots.save(snapshot)
         if order.lock_text:
-            (transaction.directory / LOCK_FILE).write_text(order.lock_text, encoding="utf-8")
+            fs.write_bytes(transaction.directory / LOCK_FILE, order.lock_text.encode())
         for displacement in displacements:
             site.prepare(displacement)
         self.report.stage("swap", "Swapping")
@@ -254,7 +262,7 @@ class Applier:
     def _settle(self, order: Order, applied: Applied) -> tuple[Finding, ...]:
         """What follows the commit. The change stands whatever happens here."""
         findings = [*left_as(self.site, applied.transaction, applied.operation, order.movement.touched)]
-        for act in (lambda: order.settle(applied), self.site.snapshots.prune, self.site.collect):
+        for act in (lambda: order.settle(applied), lambda: collect(self.site, self.site.retention)):
             try:
                 act()
             except (OSError, SafeInstallError) as error:

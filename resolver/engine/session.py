@@ -162,13 +162,17 @@ class Session:
         return replace(applied, findings=(*applied.findings, *ran))
 
     def write_lock(self, planned: Planned) -> Path:
-        """The lock as `pylock.toml` (PEP 751) in the state folder; its path."""
+        """The lock as `pylock.toml` (PEP 751) in the state folder, durable, whole or as before; its path.
+
+        Raises BusyError, SafeInstallError `folder-not-writable`, `state-unwritable`.
+        """
         self.site.check_writable()
         path = self.site.state / "pylock.toml"
-        try:
-            fs.write_bytes(path, planned.plan.full_pylock.encode())
-        except OSError as error:
-            raise state_unwritable(path, error) from error
+        with OwnerLock(lock_path(self.site.state), "lock"):
+            try:
+                fs.write_bytes(path, planned.plan.full_pylock.encode())
+            except OSError as error:
+                raise state_unwritable(path, error) from error
         return path
 
     # --- inside ---------------------------------------------------------------------------------------------

@@ -23,13 +23,15 @@ from ..transaction import fs
 from .displacement import Displacement, plan_displacement, plan_pack_displacement
 from .environment import freeze_text
 from .git_folder import read_git_folder
+from .keepers import others
 from .listing import digest_pack, unowned_files
 from .packs import list_packs, pack_state
 from .payload import Payload
-from .payloads import PayloadStore, area_for, pack_area
+from .payloads import PayloadStore, area_for, pack_area, pack_areas
 from .records import installed_holdings, verify_distribution
 from .snapshots import SnapshotStore, new_id, timestamp
 from .staging import Flaw
+from .storage import Storage
 from .workspace import Workspace
 
 ARTEFACTS = "artefacts.json"
@@ -46,7 +48,7 @@ class Keeping:
         self.state = workspace.state
         self.area = area_for(python)
         self.payloads = PayloadStore(self.area)
-        self.snapshots = SnapshotStore(workspace.state)
+        self.snapshots = SnapshotStore(workspace.state, before_save=self._join)
         self._pack_area: Path | None = None
         self._flaws = {
             name: tuple(str(label) for label in labels)
@@ -56,23 +58,52 @@ class Keeping:
 
     @property
     def pack_area(self) -> Path:
-        """Where new packs wait and displaced ones are kept, on the volume of custom_nodes."""
+        """Where new packs wait and displaced ones are kept, on the volume of custom_nodes.
+
+        Tried out once, with a small file: for whoever is about to put something there.
+        """
         if self._pack_area is None:
             self._pack_area = pack_area(self.workspace.custom_nodes[0])
         return self._pack_area
 
     @property
     def pack_payloads(self) -> PayloadStore:
-        """The payloads of packs."""
-        return PayloadStore(self.pack_area)
+        """The payloads of packs. Nothing is tried out where there is no doubt."""
+        used = [area for area in self._pack_areas if (area / "payloads").is_dir()]
+        if len(used) > 1:
+            used = [self.pack_area]
+        return PayloadStore(used[0] if used else self._pack_areas[0])
+
+    @property
+    def storage(self) -> Storage:
+        """What our folders hold, and who else goes back with it."""
+        return Storage(self.state, self.area, self._pack_areas, snapshots=self.snapshots)
+
+    def _join(self) -> None:
+        self.storage.join()
+
+    @property
+    def _pack_areas(self) -> tuple[Path, Path]:
+        return pack_areas(self.workspace.custom_nodes[0])
 
     @property
     def roots(self) -> tuple[Path, ...]:
         """The folders below which a transaction may change anything."""
         layout = Layout.of(self.python)
         places = {Path(root) for _, root in layout.roots} | {self.area}
-        places |= {*self.workspace.custom_nodes, self.pack_area}
+        places |= {*self.workspace.custom_nodes, *self._pack_areas}
         return tuple(sorted(places))
+
+    @property
+    def areas(self) -> tuple[Path, ...]:
+        """Where stages and payloads lie: who changes anything holds the locks of these too."""
+        return (self.area, self.pack_area)
+
+    @property
+    def neighbours(self) -> tuple[Path, ...]:
+        """The other state folders that work here, as far as they are to be found."""
+        known = (each for area in (self.area, *self._pack_areas) for each in others(area, self.state))
+        return tuple(sorted({each.state for each in known if each.present}))
 
     def holdings(self, environment: Environment) -> tuple[tuple[Holding, ...], tuple[Finding, ...]]:
         """Every distribution with its files, and what is wrong with their RECORDs."""
@@ -212,19 +243,10 @@ class Keeping:
         members = [member for member in payload.note.members if member.name in names]
         return self.payloads.arrival(payload, Layout.of(self.python), members)
 
-    def collect(self) -> None:
-        """Remove the payloads that no snapshot names."""
-        found = self.snapshots.list()
-        if found.findings:
-            return  # a snapshot that cannot be read may name any payload
-        keep = {key for snapshot in found.snapshots for key in snapshot.payload_keys}
-        keep |= {(each.path, "", each.digest) for snapshot in found.snapshots for each in snapshot.unowned}
-        for store in (self.payloads, self.pack_payloads):
-            store.collect(keep)
-
     def tidy(self) -> None:
-        """Remove our own folders that are empty."""
-        for area in {self.area, self.pack_area}:
+        """Remove our own folders that are empty, and our name from them where we keep no snapshot."""
+        self.storage.leave()
+        for area in (self.area, *self._pack_areas):
             units = (area / "payloads").glob("*")
             for folder in (
                 *units,

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,6 +87,16 @@ class Payload:
     def place(self, entry: PayloadEntry) -> Path:
         """Where an entry lies while it is aside."""
         return self.tree.joinpath(*entry.path.split("/"))
+
+    @property
+    def parts(self) -> int:
+        """How many of its entries are there now, copies not counted: the others went back to where they lay."""
+        return sum(os.path.lexists(self.place(entry)) for entry in self.note.entries if not entry.copied)
+
+    @property
+    def is_used_up(self) -> bool:
+        """True when all its files have gone back; it brings back nothing more."""
+        return not any(os.path.lexists(self.place(entry)) for entry in self.note.entries if not entry.copied)
 
     @property
     def ways_back(self) -> tuple[tuple[Path, Path], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Collection, Iterator, Sequence
@@ -13,17 +14,21 @@ from ..core.ownership import Holding, RecordedFile
 from ..core.swap_types import Arrival
 from ..core.types import Distribution, Finding, PythonInfo
 from ..errors import SafeInstallError
-from ..transaction import fs
 from .listing import describe_unowned, digest_pack, list_tree
 from .metadata import digest_of
 from .payload import NOTE, Payload, PayloadMember, read_payload
 from .records import check_files, read_record, slashed
+from .trash import Trash, remove_if_empty
 
 AREA = ".safe-install"
 """Folder name no scanner takes for a distribution (it lies beside site-packages) or for a pack."""
 
+_MOST_TRIES = 50
+
 PACK_AREA_INSIDE = ".safe-install.disabled"
 """The same inside custom_nodes: hosts skip names that end in `.disabled`, other hidden ones they load."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT}) if hasattr(errno, "EDQUOT") else frozenset({errno.ENOSPC})
 
 
 def area_for(python: PythonInfo) -> Path:
@@ -31,30 +36,46 @@ def area_for(python: PythonInfo) -> Path:
     return Path(python.purelib).parent / AREA
 
 
+def pack_areas(custom_nodes: Path) -> tuple[Path, Path]:
+    """Where the area for packs can lie: beside custom_nodes, or inside where no rename reaches it."""
+    return custom_nodes.parent / AREA, custom_nodes / PACK_AREA_INSIDE
+
+
 def pack_area(custom_nodes: Path) -> Path:
     """The area for packs: beside custom_nodes where a rename can reach it, else inside. Blocks.
 
     It is tried with a small file. Device numbers do not tell: a folder mounted into a container has its
-    parent's device, yet no rename crosses the mount.
+    parent's device, yet no rename crosses the mount. Where the disk is full, nothing is tried, and what was in
+    use stays in use.
     """
-    beside = custom_nodes.parent / AREA
+    beside, inside = pack_areas(custom_nodes)
     token = secrets.token_hex(4)
     source, target = beside / f"probe-{token}", custom_nodes / f".probe-{token}.disabled"
     made = False
     try:
         made = not beside.exists()
-        beside.mkdir(exist_ok=True)
-        source.touch()
+        _touch(source)
         source.rename(target)
-    except OSError:
-        return custom_nodes / PACK_AREA_INSIDE
+    except OSError as error:
+        return beside if error.errno in _FULL and not inside.is_dir() else inside
     else:
         return beside
     finally:
         source.unlink(missing_ok=True)
         target.unlink(missing_ok=True)
         if made:
-            _remove_if_empty(beside)
+            remove_if_empty(beside)
+
+
+def _touch(file: Path) -> None:
+    """A new empty file; another process may take its folder away in between, since that is empty."""
+    for _ in range(_MOST_TRIES):
+        file.parent.mkdir(exist_ok=True)
+        try:
+            return file.touch()
+        except FileNotFoundError:
+            continue
+    return file.touch()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +95,6 @@ class PayloadStore:
         """`area` need not exist yet."""
         self.area = area
         self._payloads = area / "payloads"
-        self._trash = area / "trash"
 
     def list(self) -> PayloadList:
         """Every payload there is."""
@@ -99,7 +119,7 @@ class PayloadStore:
         return tuple(
             each
             for each in self.list().payloads
-            if any(member.key == key for member in each.note.members) and not _is_used_up(each)
+            if any(member.key == key for member in each.note.members) and not each.is_used_up
         )
 
     def choose(self, name: str, version: str, digest: str, *, since: str = "") -> Payload | None:
@@ -188,46 +208,30 @@ class PayloadStore:
 
     def discard(self, payload: Payload) -> None:
         """The payload is no longer there: renamed away in one act, then deleted as far as possible."""
-        self._throw_away(payload.folder)
-        self._empty_trash()
+        self.throw_away([payload])
 
-    def collect(
-        self, keep: Collection[tuple[str, str, str]], *, spare: Collection[str] = ()
-    ) -> tuple[Payload, ...]:
-        """Remove the payloads that no snapshot names; what was removed.
+    def collect(self, keep: Collection[tuple[str, str, str]]) -> tuple[Payload, ...]:
+        """Remove the payloads that no snapshot names (see `unnamed`); what was removed."""
+        return self.throw_away(self.unnamed(keep))
 
-        `keep` holds the `payload_keys` of all snapshots; payloads of the transactions in `spare` (an
-        unfinished one) are left alone. A payload whose files all went back is removed as well. Damaged
-        ones are left for a person to look at.
+    def unnamed(self, keep: Collection[tuple[str, str, str]]) -> tuple[Payload, ...]:
+        """The payloads nobody goes back with. Not to be asked while a transaction is under way or waits.
+
+        `keep` holds what all snapshots name (`Snapshot.named`). A payload whose files all went back is among
+        them as well. Damaged ones are not: they are left for a person to look at.
         """
-        gone = []
-        for payload in self.list().payloads:
-            if payload.note.transaction in spare:
-                continue
-            named = any(member.key in keep for member in payload.note.members)
-            if not named or _is_used_up(payload):
-                self._throw_away(payload.folder)
-                gone.append(payload)
-        self._empty_trash()
-        return tuple(gone)
+        return tuple(
+            payload
+            for payload in self.list().payloads
+            if not any(member.key in keep for member in payload.note.members) or payload.is_used_up
+        )
 
-    def _throw_away(self, folder: Path) -> None:
-        self._trash.mkdir(parents=True, exist_ok=True)
-        fs.rename(folder, self._trash / secrets.token_hex(8))
-        _remove_if_empty(folder.parent)
-
-    def _empty_trash(self) -> None:
-        """Delete what was thrown away; a file that Windows holds open is left for the next time."""
-        try:
-            thrown = list(self._trash.iterdir())
-        except FileNotFoundError:
-            return
-        for each in thrown:
-            try:
-                fs.remove_tree(each)
-            except OSError:
-                continue
-        _remove_if_empty(self._trash)
+    def throw_away(self, payloads: Sequence[Payload]) -> tuple[Payload, ...]:
+        """Those of the payloads that are gone, durably; their bytes are deleted as far as possible."""
+        trash = Trash(self.area)
+        gone = set(trash.take(payload.folder for payload in payloads))
+        trash.empty()
+        return tuple(payload for payload in payloads if payload.folder in gone)
 
     def _folders(self) -> Sequence[Path]:
         if self.area.is_symlink() or self._payloads.is_symlink():
@@ -278,19 +282,6 @@ def _digest_of_pack(place: Path) -> str | None:
         return digest_pack(place)
     except OSError:
         return None
-
-
-def _is_used_up(payload: Payload) -> bool:
-    return not any(
-        os.path.lexists(payload.place(entry)) for entry in payload.note.entries if not entry.copied
-    )
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return
 
 
 def _unusable(payload: Payload, member: PayloadMember, why: str) -> Finding:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..core.gather import gather
 from ..core.layout import Layout
 from ..core.ownership import Holding
+from ..core.retention import RetentionPolicy
 from ..core.rules import Rules
 from ..core.swap import plan_swap
 from ..core.swap_types import Arrival, Swap
@@ -39,16 +40,25 @@ from .uv import Uv
 from .watching import Watching
 from .workspace import Workspace, check_writable, make_state_folder
 
+_MOST_TRIES = 50
+
 
 class LiveSite(Watching):
     """Reads and prepares; what changes live files is the transaction, with the engine's steps. All blocks."""
 
     def __init__(
-        self, workspace: Workspace, python: PythonInfo, rules: Rules, *, refresh: bool = False
+        self,
+        workspace: Workspace,
+        python: PythonInfo,
+        rules: Rules,
+        *,
+        retention: RetentionPolicy = RetentionPolicy(),  # noqa: B008 - frozen
+        refresh: bool = False,
     ) -> None:
         """`refresh`: ask the index again for everything at the first solve."""
         super().__init__(workspace, python)
         self.rules = rules
+        self.retention = retention
         self._refresh = refresh
         self._scratch: Path | None = None
 
@@ -162,15 +172,20 @@ class LiveSite(Watching):
     def make_aside(self) -> Path:
         """A new folder for fetched packs, from which they can be renamed into place."""
         folder = self.pack_area / "incoming" / secrets.token_hex(6)
-        folder.mkdir(parents=True)
-        return folder
+        for _ in range(_MOST_TRIES):
+            # Another process may take the folders above away in between, since they are empty.
+            try:
+                folder.mkdir(parents=True)
+            except FileNotFoundError:
+                continue
+            return folder
+        raise SafeInstallError(
+            "folder-not-writable", f"{folder} cannot be made: its parent goes away again and again."
+        )
 
     def asides(self) -> tuple[Path, ...]:
         """The folders of `make_aside` that are still there, of other processes too."""
-        try:
-            return tuple(sorted((self.pack_area / "incoming").iterdir()))
-        except FileNotFoundError:
-            return ()
+        return tuple(sorted(each for area in self._pack_areas for each in (area / "incoming").glob("*")))
 
     def remove(self, path: Path) -> None:
         """Nothing at `path` any more, nor its parent where that is empty now. For places of our own only."""

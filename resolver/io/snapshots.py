@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -45,9 +45,14 @@ def new_id(created: str) -> str:
 class SnapshotStore:
     """The snapshots in the state folder. Every method blocks; writers hold the transaction lock."""
 
-    def __init__(self, state_dir: Path) -> None:
-        """`state_dir` is Safe Install's own folder; it need not exist yet."""
+    def __init__(self, state_dir: Path, *, before_save: Callable[[], None] = lambda: None) -> None:
+        """`state_dir` is Safe Install's own folder; it need not exist yet.
+
+        `before_save` is called before a snapshot is stored: whoever throws payloads away must know by then
+        that this folder keeps some.
+        """
         self._folder = state_dir / "snapshots"
+        self._before_save = before_save
 
     def save(self, snapshot: Snapshot) -> Snapshot:
         """Keep it; durable when this returns.
@@ -64,6 +69,7 @@ class SnapshotStore:
                     Hint("check-environment", "Check that --python names the interpreter ComfyUI runs in."),
                 ),
             )
+        self._before_save()
         self._folder.mkdir(parents=True, exist_ok=True)
         fs.write_json(self.path(snapshot.id), to_dict(snapshot))
         return snapshot
@@ -122,26 +128,27 @@ class SnapshotStore:
         """The snapshot, kept for ever from now on (or no longer)."""
         return self.save(replace(self.get(name), pinned=pinned))
 
-    def remove(self, name: str) -> Snapshot:
-        """The snapshot that is no longer stored. Its payloads go with the next `PayloadStore.collect`."""
-        snapshot = self.get(name)
-        self.path(snapshot.id).unlink()
-        fs.fsync_dir(self._folder)
-        return snapshot
+    def discard(self, ids: Iterable[str]) -> None:
+        """The snapshots of these ids are no longer stored, durably. Raises OSError.
 
-    def prune(self, keep: int = 50, *, spare: Iterable[str] = ()) -> tuple[str, ...]:
-        """Remove the oldest until `keep` plain ones are left; the ids that went.
-
-        Pinned and labelled ones are never removed and do not count, nor are those in `spare`.
+        It takes no reading: a damaged one goes as well. Payloads may be thrown away only after this returned.
         """
-        spared = set(spare)
-        plain = [each for each in self.list().snapshots if not each.pinned and not each.label]
-        gone = [each.id for each in plain[max(keep, 0) :] if each.id not in spared]
-        for each in gone:
-            self.path(each).unlink()
-        if gone:
-            fs.fsync_dir(self._folder)
-        return tuple(gone)
+        paths = [self.path(each) for each in ids]
+        try:
+            for path in paths:
+                path.unlink(missing_ok=True)
+        finally:
+            if paths and self._folder.is_dir():
+                fs.fsync_dir(self._folder)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is none, readable or not."""
+        return not self._files()
+
+    def has(self, identifier: str) -> bool:
+        """Whether one of exactly that id is stored, readable or not."""
+        return identifier in {path.stem for path in self._files()}
 
     def export(self, name: str, path: Path) -> Path:
         """Write the snapshot to a file to share; the path. Raises RefusedError `file-exists`."""
@@ -154,7 +161,8 @@ class SnapshotStore:
     def import_(self, path: Path) -> Snapshot:
         """Keep the snapshot in a file somebody shared, checked; under a new id where its own is taken.
 
-        It is not pinned here, whatever it was there; a label that is in use here is dropped. Raises
+        It is pinned here: somebody brought it on purpose, and by its age it might be the first to go. A label
+        that is in use here is dropped. Raises
         SafeInstallError `snapshot-damaged`, `snapshot-format`, `state-unreadable`.
         """
         try:
@@ -174,7 +182,7 @@ class SnapshotStore:
             snapshot = replace(snapshot, id=new_id(timestamp()))
         if any(each.label == snapshot.label and each.id != snapshot.id for each in known):
             snapshot = replace(snapshot, label="")
-        return self.save(replace(snapshot, pinned=False))
+        return self.save(replace(snapshot, pinned=True))
 
     def _read(self, path: Path) -> Snapshot:
         snapshot = from_dict(fs.read_json(path))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.states import TransactionState
 from ..errors import RecoveryNeededError
-from . import folder
+from . import folder, fs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,15 @@ class TransactionRecord:
     """ISO time, UTC; empty while it is open."""
     summary: Mapping[str, object] = field(hash=False)
     deferred: bool = False
+    """It waits for the next start."""
+    was_deferred: bool = False
+    """It waits, or did."""
+    tries: int = 0
+    """How often applying it was tried in vain since it waits."""
+    reason: str = ""
+    """Why it was rolled back, where it was."""
+    newest: str = ""
+    """Id of the newest transaction there was when it was committed; its own unless it had waited."""
     problem: str = ""
 
     def to_dict(self) -> dict[str, object]:
@@ -37,22 +47,76 @@ class TransactionRecord:
             "ended": self.ended,
             "summary": dict(self.summary),
             "deferred": self.deferred,
+            "tries": self.tries,
+            "reason": self.reason,
             "problem": self.problem,
         }
 
 
+ARCHIVE = "history.jsonl"
+"""In the state folder: one line for each transaction whose folder was thrown away (see `archive`)."""
+
+
 def read_transactions(state_dir: Path) -> tuple[TransactionRecord, ...]:
-    """All transactions, oldest first. A damaged one is shown as such, beside the others. Reads only."""
-    return tuple(_record(state_dir, identifier) for identifier in folder.identifiers(state_dir))
+    """All transactions, oldest first. A damaged one is shown as such, beside the others. Reads only.
+
+    Of archived ones the summary has no decisions; the record file has them.
+    """
+    present = [read_transaction(state_dir, identifier) for identifier in folder.identifiers(state_dir)]
+    known = {each.id for each in present}
+    archived = [each for each in read_archive(state_dir) if each.id not in known]
+    return tuple(sorted([*archived, *present], key=lambda each: each.id))
+
+
+def read_archive(state_dir: Path) -> tuple[TransactionRecord, ...]:
+    """The archived transactions, each once; a line that cannot be read is passed over."""
+    try:
+        lines = fs.read_regular(state_dir / ARCHIVE).splitlines()
+    except OSError:
+        return ()
+    found: dict[str, TransactionRecord] = {}
+    for line in lines:
+        record = _from_line(line)
+        if record is not None:
+            found[record.id] = record
+    return tuple(found.values())
+
+
+def _from_line(line: bytes) -> TransactionRecord | None:
+    try:
+        value = json.loads(line)
+        state = TransactionState(value["state"])
+        summary = value["summary"]
+        words = {name: value[name] for name in ("id", "operation", "started", "ended")}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(summary, dict) or not all(isinstance(word, str) for word in words.values()):
+        return None
+    return TransactionRecord(**words, state=state, summary=summary)
 
 
 def last_committed(state_dir: Path) -> TransactionRecord | None:
-    """The newest transaction that stands, or None. Reads no more journals than it must."""
-    records = (_record(state_dir, identifier) for identifier in reversed(folder.identifiers(state_dir)))
-    return next((each for each in records if each.state is TransactionState.COMMITTED), None)
+    """The transaction that was committed last, or None. Reads no more journals than it must.
+
+    One that had waited may be older by its id than others that were committed before it.
+    """
+    known = folder.identifiers(state_dir)
+    newest_first = (read_transaction(state_dir, each) for each in reversed(known))
+    found = [next((each for each in newest_first if each.state is TransactionState.COMMITTED), None)]
+    directory = folder.transactions_dir(state_dir)
+    waited = (each for each in known if folder.note_path(directory / each).exists())
+    found += [read_transaction(state_dir, each) for each in waited]
+    committed = [each for each in found if each is not None and each.state is TransactionState.COMMITTED]
+    return max(committed, key=_commit_order, default=None)
 
 
-def _record(state_dir: Path, identifier: str) -> TransactionRecord:
+def _commit_order(record: TransactionRecord) -> tuple[str, bool, str, str]:
+    """Sorts by the moment of the commit, trusting the clock no further than needed."""
+    return (record.newest or record.id, bool(record.newest), record.ended, record.id)
+
+
+def read_transaction(state_dir: Path, identifier: str) -> TransactionRecord:
+    """The transaction of that id, as its journal tells it."""
     try:
         progress = folder.load_progress(state_dir, identifier)
     except RecoveryNeededError as error:
@@ -67,4 +131,8 @@ def _record(state_dir: Path, identifier: str) -> TransactionRecord:
         ended=progress.ended,
         summary=progress.summary,
         deferred=progress.deferred,
+        was_deferred=progress.was_deferred,
+        tries=progress.tries,
+        reason=progress.reason,
+        newest=progress.newest,
     )

@@ -422,7 +422,7 @@ def test_what_fails_after_the_commit_does_not_look_like_a_failure(
     def interrupt(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("comfyui_safe_install.resolver.io.site.LiveSite.collect", interrupt)
+    monkeypatch.setattr("comfyui_safe_install.resolver.engine.applying.collect", interrupt)
     applied = run.document("install", bench.calm)["applied"]
     assert [finding["code"] for finding in applied["findings"]] == ["stopped-after-commit"]
     assert run_python(bench.venv, "import beta") == ""

@@ -9,6 +9,7 @@ from py_compile import PycInvalidationMode
 
 import pytest
 
+from comfyui_safe_install.resolver.core.retention import RetentionPolicy, departures
 from comfyui_safe_install.resolver.core.snapshot import Snapshot, diff_snapshots, take_snapshot
 from comfyui_safe_install.resolver.io.environment import freeze_text
 from comfyui_safe_install.resolver.io.listing import unowned_files
@@ -166,7 +167,8 @@ def test_collecting_keeps_every_stored_state_reachable(world: World, dists: Path
         world.snapshot()
     oldest = world.snapshots.list().snapshots[-1]
     world.snapshots.pin(oldest.id)
-    world.snapshots.prune(keep=1)
+    going = departures(world.snapshots.list().snapshots, (), RetentionPolicy(snapshots=1))
+    world.snapshots.discard(each.snapshot.id for each in going)
     snapshots = world.snapshots.list().snapshots
     assert len(snapshots) == 2
     keep = frozenset[tuple[str, str, str]]().union(*(each.payload_keys for each in snapshots))

@@ -216,9 +216,12 @@ class Installation:
         subprocess.run(command, check=True, timeout=120)
 
     def leftovers(self) -> list[str]:
-        """What lies in our hidden folders: stages, payloads, packs that wait."""
+        """What lies in our hidden folders: stages, payloads, packs that wait; not who keeps snapshots."""
         areas = (self.area, self.comfy / ".safe-install", self.packs / ".safe-install.disabled")
-        return [str(path.relative_to(self.comfy)) for area in areas for path in sorted(area.rglob("*"))]
+        found = [
+            path for area in areas for path in sorted(area.rglob("*")) if area / "keepers" not in path.parents
+        ]
+        return [str(path.relative_to(self.comfy)) for path in found if path.name != "keepers"]
 
 
 def differences(before: State, after: State, *, expected: Sequence[str] = ()) -> list[str]:

@@ -196,7 +196,7 @@ def test_no_pack_can_forge_lines_or_colours() -> None:
         *warning_lines(plan.decisions, DULL),
         *verification_lines(outcome, DULL, verbose=True),
         *why_lines(answer, DULL),
-        *list_lines([Snapshot(id=evil, created=evil, reason=evil, label=evil)]),
+        *list_lines([Snapshot(id=evil, created=evil, reason=evil, label=evil)], {}),
         *snapshot_diff_lines(SnapshotDiff(unowned=(FileChange(path=evil, action="added"),)), DULL),
     ]
     assert not [line for line in lines if not line.isprintable()]

@@ -305,7 +305,7 @@ def test_what_is_not_there_cannot_be_displaced(live: Live, dists: Path) -> None:
 
 
 def test_payloads_no_snapshot_names_are_collected(live: Live, store: PayloadStore, dists: Path) -> None:
-    """What a snapshot names stays, and what an unfinished transaction made; the rest goes, trash included."""
+    """What a snapshot names stays; the rest goes, trash included."""
     install(live.venv, wheel(dists, "1.0"))
     first = live.environment().distributions[0]
     upgrade(live, dists, "2.0", "t1")
@@ -314,11 +314,15 @@ def test_payloads_no_snapshot_names_are_collected(live: Live, store: PayloadStor
     third = live.environment().distributions[0]
     upgrade(live, dists, "4.0", "t3")
     assert len(store.list().payloads) == 3
-    keep = {(first.name, first.version, first.record_digest)}
-    (gone,) = store.collect(keep, spare=["t3"])
+    keep = {
+        (first.name, first.version, first.record_digest),
+        (third.name, third.version, third.record_digest),
+    }
+    (gone,) = store.unnamed(keep)
     assert gone.note.members[0].key == (second.name, second.version, second.record_digest)
+    assert store.collect(keep) == (gone,)
     assert [each.note.members[0].version for each in store.list().payloads] == ["1.0", "3.0"]
-    (gone,) = store.collect(keep)
+    (gone,) = store.collect([(first.name, first.version, first.record_digest)])
     assert gone.note.members[0].version == third.version
     assert sorted(path.name for path in live.area.iterdir()) == ["payloads"]
     assert len(list((live.area / "payloads").iterdir())) == 1

@@ -153,33 +153,29 @@ def test_labels_and_pins_can_be_set_and_taken_away(store: SnapshotStore) -> None
     assert store.get(one.id) == one
 
 
-def test_a_removed_snapshot_is_gone(store: SnapshotStore) -> None:
-    """And only that one."""
-    one, two = store.save(snapshot(1)), store.save(snapshot(2))
-    assert store.remove(one.id) == one
-    assert store.list().snapshots == (two,)
-
-
-def test_pruning_spares_what_the_user_named(store: SnapshotStore) -> None:
-    """Pinned and labelled ones are kept for ever and do not count; the oldest plain ones go."""
-    plain = [store.save(snapshot(day)) for day in range(1, 6)]
-    kept = [store.save(snapshot(1, pinned=True)), store.save(snapshot(1, label="mine"))]
-    assert store.prune(keep=2, spare=[plain[0].id]) == (plain[2].id, plain[1].id)
-    left = {each.id for each in store.list().snapshots}
-    assert left == {each.id for each in (*kept, plain[0], plain[3], plain[4])}
-    assert store.prune() == ()
+def test_discarded_snapshots_are_gone(store: SnapshotStore, tmp_path: Path) -> None:
+    """And only those; one that cannot be read goes as well, and one that is gone already is no error."""
+    one, two, three = store.save(snapshot(1)), store.save(snapshot(2)), store.save(snapshot(3))
+    (tmp_path / "state" / "snapshots" / f"{two.id}.json").write_text("{")
+    assert store.has(two.id)
+    store.discard([one.id, two.id, "20260101-000000-000aaaa"])
+    found = store.list()
+    assert (found.snapshots, found.findings) == ((three,), ())
+    assert not store.is_empty
+    store.discard([three.id])
+    assert store.is_empty
 
 
 def test_a_snapshot_can_be_shared(store: SnapshotStore, tmp_path: Path) -> None:
-    """Exported, and imported elsewhere: unpinned, under its own id where that is free."""
-    one = store.save(snapshot(label="good", pinned=True))
+    """Exported, and imported elsewhere: pinned there, under its own id where that is free."""
+    one = store.save(snapshot(label="good"))
     path = store.export("good", tmp_path / "shared.json")
     with pytest.raises(RefusedError) as caught:
         store.export("good", path)
     assert caught.value.code == "file-exists"
     elsewhere = SnapshotStore(tmp_path / "other")
-    assert elsewhere.import_(path) == replace(one, pinned=False)
-    # Where it came from it is there already, pin and all; another state of that id gets a new one.
+    assert elsewhere.import_(path) == replace(one, pinned=True)
+    # Where it came from it is there already; another state of that id gets a new one.
     assert store.import_(path) == one
     path.write_text(json.dumps({**to_dict(one), "freeze": "edited"}))
     again = store.import_(path)

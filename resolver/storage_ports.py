@@ -1,0 +1,89 @@
+"""What the engine needs of the folders things are kept in; the other ports lie in `ports`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from .core.retention import Key, StoredPayload, UsedSpace
+from .core.snapshot import Snapshot
+from .core.types import Finding
+
+
+class Storage(Protocol):
+    """What our folders hold, and who else goes back with it. Blocks."""
+
+    def others(self) -> tuple[Path, ...]:
+        """Other state folders that go back with what lies here. SafeInstallError `keeper-missing`."""
+
+    def named_by(self, states: Iterable[Path]) -> frozenset[Key]:
+        """What the snapshots of those state folders name. SafeInstallError `snapshot-damaged`."""
+
+    def payloads(self, *, fresh: bool = False) -> tuple[tuple[StoredPayload, ...], tuple[Finding, ...]]:
+        """Every payload with its weight, and those that cannot be read. `fresh`: weigh all of them anew."""
+
+    def unnamed(self, keep: Collection[Key]) -> frozenset[str]:
+        """The folders of the payloads that nobody goes back with, where `keep` is all that is named."""
+
+    def collect(self, keep: Collection[Key]) -> frozenset[str]:
+        """Throw those away; which are gone."""
+
+    def collect_full_copies(self, keep: Sequence[str]) -> int:
+        """Remove the full copies of all snapshots but those of these ids; bytes freed."""
+
+    def full_copy_sizes(self) -> Mapping[str, int]:
+        """{id of a snapshot: bytes that only its full copy keeps}."""
+
+    def sweep(self) -> None:
+        """Remove what killed runs left behind, and remembered answers that are too old."""
+
+    def used_space(self) -> tuple[UsedSpace, ...]:
+        """What our folders take, less the payloads."""
+
+
+class FullCopies(Protocol):
+    """A store of full copies of snapshots (guard mode). Blocks."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """{id of a snapshot: bytes that only its copy keeps}."""
+
+    def total_bytes(self) -> int:
+        """What the whole store takes."""
+
+    def collect(self, keep: Collection[str]) -> int:
+        """Remove the copies of all snapshots but those of these ids; bytes freed.
+
+        May be killed at any instant, and be called again.
+        """
+
+
+class Snapshots(Protocol):
+    """The stored snapshots."""
+
+    def save(self, snapshot: Snapshot) -> Snapshot:
+        """Keep a snapshot, durable. SafeInstallError `snapshot-refused` for an empty one."""
+
+    def get(self, name: str) -> Snapshot:
+        """The snapshot of that id, unique prefix or label."""
+
+    def path(self, snapshot_id: str) -> Path:
+        """Where the snapshot of that id is stored."""
+
+    def list(self) -> SnapshotsListed:
+        """All of them, and what is wrong with those that cannot be read."""
+
+    def discard(self, ids: Iterable[str]) -> None:
+        """Those are no longer stored, readable or not; durable at return."""
+
+
+class SnapshotsListed(Protocol):
+    """What the store of snapshots holds."""
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Newest first."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """`snapshot-damaged`, one for each that cannot be read."""
