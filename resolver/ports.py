@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .core.drift_ports import Watches
+from .core.guard_port import Guard
 from .core.ownership import Holding
 from .core.retention import RetentionPolicy
 from .core.rules import Rules
@@ -16,6 +17,7 @@ from .core.solve import Solution, SolveFailureError, SolveRequest
 from .core.swap_types import Arrival, Swap
 from .core.trials import TrialReport
 from .core.types import Environment, Finding, Gathered, LockedPackage, Pack, PythonInfo
+from .core.waiting_port import Defers
 from .storage_ports import Snapshots, Storage
 
 
@@ -116,7 +118,7 @@ class Displaced(Protocol):
         """(live place, place in the payload)."""
 
 
-class Site(Watches, Protocol):
+class Site(Watches, Defers, Protocol):
     """One ComfyUI and its Python environment. All blocks.
 
     It reads and prepares; only transactions change what is live.
@@ -286,6 +288,10 @@ class Site(Watches, Protocol):
 
     def payload_arrival(self, payload: Kept, names: Collection[str]) -> Arrival:
         """Distributions of a payload as something to bring in."""
+
+    @property
+    def guard(self) -> Guard:
+        """Full snapshots."""
 
     @property
     def storage(self) -> Storage:

@@ -88,8 +88,6 @@ class GuardUsage:
 class FullCopy:
     """A full copy that was made."""
 
-    digest: str
-    """Names its manifest; goes into the snapshot."""
     files: int
     bytes: int
     stored_files: int
@@ -111,4 +109,33 @@ class FullCopy:
             "seconds": round(self.seconds, 3),
             "method": self.method,
             "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardCheck:
+    """What hashing everything that is kept has found."""
+
+    objects: int
+    bytes: int
+    healed: int = 0
+    """Damaged or missing ones whose bytes were found in the live tree and are kept again."""
+    lost: tuple[tuple[str, str], ...] = ()
+    """(id of the snapshot, path) of every file that cannot be brought back."""
+    unreadable: tuple[str, ...] = ()
+    """Ids of snapshots whose list cannot be read."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every full snapshot can bring back everything."""
+        return not self.lost and not self.unreadable
+
+    def to_dict(self) -> dict[str, object]:
+        """The outcome as a JSON object."""
+        return {
+            "objects": self.objects,
+            "bytes": self.bytes,
+            "healed": self.healed,
+            "lost": [{"snapshot": identifier, "path": path} for identifier, path in self.lost],
+            "unreadable": list(self.unreadable),
         }

@@ -1,21 +1,26 @@
 """Full copies of an environment and its packs: every byte kept by digest, and a manifest that says what lay where.
 
-A manifest is an inventory with digests, in `<state>/guard/manifests/<its own sha256>.json.gz`. The bytes lie on
-the volume they were copied from (`guard_objects`). Between two full copies only what changed is read and kept.
+A manifest is an inventory with digests, in `<state>/guard/manifests/<snapshot id>.json.gz`; a snapshot is a full one
+when it has a manifest. The bytes lie on the volume they were copied from (`guard_objects`), in a folder of a name
+of this state folder's own, since two ComfyUIs may share an environment. Between two full copies only what changed
+is read and kept.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import threading
+import re
+import secrets
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.guard import AUTO, COPY, MIXED, REFLINK, FullCopy, GuardCost, GuardUsage
+from ..core.guard_port import Check, Progress
 from ..core.inventory import FILE, PACKS, Entry, Inventory
 from ..core.types import Finding
 from ..errors import Hint, SafeInstallError
@@ -23,8 +28,12 @@ from ..transaction import fs
 from . import guard_objects
 from .guard_copy import can_clone, can_link
 from .guard_objects import ObjectStore
-from .guard_taking import Progress, Taking, how_of, missing_in, no_space
-from .inventory import Grounds, known_digest, pack_inventory, take_inventory, unpack_inventory
+from .guard_taking import Taking, how_of, missing_in, no_space
+from .inventory import Grounds, known_digest, read_inventory, take_inventory, write_inventory
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+_TOKEN = re.compile(r"[0-9a-f]{12}")
+_SUFFIX = ".json.gz"
 
 SPARE = 64 * 1024 * 1024
 """Bytes that must be left on the volume: a full disk harms more than a missing copy."""
@@ -44,7 +53,20 @@ class GuardStore:
     def store_of(self, path: str) -> ObjectStore:
         """Where the bytes of an entry are kept."""
         area = self.pack_area() if path.startswith(PACKS) else self.environment_area
-        return ObjectStore(area / "guard")
+        return ObjectStore(area / "guard" / (self._token() or "none"))
+
+    def _token(self) -> str:
+        """The name of our folder of objects; empty where there is none yet."""
+        try:
+            text = (self.folder / "id").read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return ""
+        return text if _TOKEN.fullmatch(text) else ""
+
+    def _make_token(self) -> None:
+        if not self._token():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            fs.write_bytes(self.folder / "id", f"{secrets.token_hex(6)}\n".encode())
 
     @property
     def stores(self) -> tuple[ObjectStore, ...]:
@@ -53,36 +75,33 @@ class GuardStore:
 
     # --- manifests ----------------------------------------------------------------------------------------
 
-    def manifest(self, digest: str) -> Inventory:
-        """The manifest of that name. SafeInstallError `full-copy-unreadable` where it is missing or damaged."""
-        path = self._manifest_path(digest)
+    def is_full(self, identifier: str) -> bool:
+        """Whether the snapshot of that id has a manifest, readable or not."""
+        return bool(_NAME.fullmatch(identifier)) and self.manifest_path(identifier).is_file()
+
+    def manifest(self, identifier: str) -> Inventory:
+        """What lay where, by that snapshot. SafeInstallError `full-copy-unreadable` where it is missing or damaged."""
+        path = self.manifest_path(identifier)
         try:
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() != digest:
-                raise SafeInstallError("inventory-damaged", "its bytes are not what its name says")
-            return unpack_inventory(data)
-        except (OSError, SafeInstallError) as error:
-            why = error.message if isinstance(error, SafeInstallError) else error.strerror
+            return read_inventory(path)
+        except SafeInstallError as error:
             raise SafeInstallError(
                 "full-copy-unreadable",
-                f"The list of this full copy cannot be read: {why}.",
+                f"The list of the full copy of {identifier} cannot be read: {error.message}",
                 context={"file": path},
                 hints=(
-                    Hint("ordinary-way", "What payloads and indexes have still comes back by `rollback`."),
+                    Hint("remove-snapshot", "Its full copy is lost; what payloads have still comes back."),
                 ),
             ) from error
 
     def manifests(self) -> tuple[str, ...]:
-        """The names of all manifests, newest first."""
-        folder = self.folder / "manifests"
+        """The ids of all snapshots with a manifest, newest first."""
         try:
-            found = [(entry.stat().st_mtime_ns, entry.name) for entry in os.scandir(folder)]
+            names = [entry.name for entry in os.scandir(self.folder / "manifests")]
         except FileNotFoundError:
             return ()
-        names = [
-            name for _, name in sorted(found, reverse=True) if name.endswith(".json.gz") and name[0] != "."
-        ]
-        return tuple(name.removesuffix(".json.gz") for name in names)
+        found = [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
+        return tuple(sorted((name for name in found if _NAME.fullmatch(name)), reverse=True))
 
     def latest(self) -> Inventory | None:
         """The newest manifest that can be read: whose digests can be taken over, where nothing was written."""
@@ -93,10 +112,11 @@ class GuardStore:
                 continue
         return None
 
-    def _manifest_path(self, digest: str) -> Path:
-        if len(digest) != 64 or not digest.isalnum():  # noqa: PLR2004 - it may come from somebody's snapshot
-            raise SafeInstallError("full-copy-unreadable", "The name of this full copy is none.")
-        return self.folder / "manifests" / f"{digest}.json.gz"
+    def manifest_path(self, identifier: str) -> Path:
+        """Where the manifest of that snapshot is, or would be."""
+        if not _NAME.fullmatch(identifier):
+            raise SafeInstallError("full-copy-unreadable", f"{identifier!r} is no name of a snapshot.")
+        return self.folder / "manifests" / f"{identifier}{_SUFFIX}"
 
     # --- making -------------------------------------------------------------------------------------------
 
@@ -129,18 +149,20 @@ class GuardStore:
 
     def keep(
         self,
+        identifier: str,
         grounds: Grounds,
         strategy: str,
         *,
-        cancel: threading.Event | None = None,
+        check: Check | None = None,
         progress: Progress | None = None,
     ) -> FullCopy:
-        """A full copy of what lies there now, durable. Nothing live is changed.
+        """A full copy of what lies there now, for the snapshot of that id, durable. Nothing live is changed.
 
         Refuses before anything is written, with RefusedError `guard-no-space`, where the volume has too little room
         (also when it runs full under way). Raises CancelledError, `guard-file-changing`.
         """
         begun = time.monotonic()
+        self._make_token()
         former = self.latest()
         parts = self._parts(grounds, former)
         for store, entries in parts:
@@ -152,8 +174,8 @@ class GuardStore:
         files = written = 0
         methods = []
         for store, entries in parts:
-            method = self.method(store.folder.parent, strategy)
-            taking = Taking(store, method, Inventory(roots=grounds.roots, entries=entries), cancel, progress)
+            method = self.method(store.folder.parents[1], strategy)
+            taking = Taking(store, method, Inventory(roots=grounds.roots, entries=entries), check, progress)
             try:
                 taking.run()
             except OSError as error:
@@ -165,9 +187,8 @@ class GuardStore:
             files, written = files + taking.count, written + taking.written
             methods.append(method)
         manifest = Inventory(roots=grounds.roots, entries=kept)
-        digest = self._write(manifest)
+        self._write(identifier, manifest)
         return FullCopy(
-            digest=digest,
             files=sum(1 for entry in kept.values() if entry.kind == FILE),
             bytes=manifest.bytes,
             stored_files=files,
@@ -177,18 +198,17 @@ class GuardStore:
             findings=tuple(findings),
         )
 
-    def _write(self, manifest: Inventory) -> str:
-        data = pack_inventory(manifest)
-        digest = hashlib.sha256(data).hexdigest()
-        path = self._manifest_path(digest)
+    def _write(self, identifier: str, manifest: Inventory) -> None:
+        path = self.manifest_path(identifier)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            fs.write_bytes(path, data)
+            write_inventory(path, manifest)
         except OSError as error:
-            raise no_space(len(data), fs.free_bytes(path)) from error
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise no_space(0, fs.free_bytes(path)) from error
+            raise
         for folder in (self.folder, self.folder.parent):
             fs.fsync_dir(folder)
-        return digest
 
     def _parts(
         self, grounds: Grounds, former: Inventory | None
@@ -202,7 +222,7 @@ class GuardStore:
         return [(self.store_of(PACKS if packs else "data"), part) for packs, part in parts.items() if part]
 
     def _cost(self, store: ObjectStore, entries: dict[str, Entry], strategy: str) -> GuardCost:
-        area = store.folder.parent
+        area = store.folder.parents[1]
         method = self.method(area, strategy)
         missing = missing_in(store, entries)
         once = {(entries[path].device, entries[path].inode): path for path in missing}
@@ -216,13 +236,14 @@ class GuardStore:
 
     # --- room ---------------------------------------------------------------------------------------------
 
-    def usage(self, wanted: str, others: Collection[str]) -> GuardUsage:
-        """The room a full copy takes: its own, and what `others` (manifests too) share."""
+    def usage(self, wanted: str) -> GuardUsage:
+        """The room a full copy takes, on its own and with the others. SafeInstallError `full-copy-unreadable`."""
         mine = self._contents(wanted)
         shared: set[tuple[bool, str]] = set()
-        for other in others:
+        for other in self.manifests():
             if other != wanted:
-                shared |= self._contents(other).keys()
+                with suppress(SafeInstallError):
+                    shared |= self._contents(other).keys()
         own = common = linked = 0
         for packs, store in zip((False, True), self.stores, strict=True):
             objects, links = store.sizes(), store.sizes(linked=True)
@@ -237,9 +258,29 @@ class GuardStore:
                     own += size
         return GuardUsage(files=len(mine), bytes=sum(mine.values()), own=own, shared=common, linked=linked)
 
-    def total(self) -> int:
-        """Bytes all objects of our own take; clones count in full."""
-        return sum(sum(store.sizes().values()) for store in self.stores)
+    def total_bytes(self) -> int:
+        """Bytes all objects of our own and the manifests take; clones count in full."""
+        lists = sum(self.manifest_path(name).stat().st_size for name in self.manifests())
+        return lists + sum(sum(store.sizes().values()) for store in self.stores)
+
+    def sizes(self) -> dict[str, int]:
+        """{id of a snapshot: bytes that only its copy keeps}. One that cannot be read has none."""
+        contents: dict[str, dict[tuple[bool, str], int]] = {}
+        for name in self.manifests():
+            try:
+                contents[name] = self._contents(name)
+            except SafeInstallError:
+                continue
+        uses = Counter(key for each in contents.values() for key in each)
+        present = {
+            (packs, digest): size
+            for packs, store in zip((False, True), self.stores, strict=True)
+            for digest, size in store.sizes().items()
+        }
+        return {
+            name: sum(present.get(key, 0) for key in each if uses[key] == 1)
+            for name, each in contents.items()
+        }
 
     def _contents(self, name: str) -> dict[tuple[bool, str], int]:
         entries = self.manifest(name).entries
@@ -249,22 +290,26 @@ class GuardStore:
             if entry.kind == FILE and entry.content
         }
 
-    def collect(self, keep_manifests: Iterable[str]) -> int:
-        """Remove the manifests that are not to be kept, and the bytes that none of the kept ones names; bytes freed.
+    def collect(self, keep: Collection[str]) -> int:
+        """Remove the copies of all snapshots but those of these ids; bytes freed.
 
-        Can be killed at any instant. SafeInstallError `full-copy-unreadable`, and nothing is removed, when one that
-        is to be kept cannot be read: it may name anything. A kept one that is not here at all names nothing.
+        Can be killed at any instant, and called again: first what names goes, then what is named. When one that is
+        to be kept cannot be read, nothing is removed, for it may name anything.
         """
-        keep = set(keep_manifests)
         present = set(self.manifests())
-        if not present and not self.folder.exists():
+        if not self._token():
             return 0
         needed: dict[bool, set[str]] = {False: set(), True: set()}
-        for name in keep & present:
-            for packs, digest in self._contents(name):
-                needed[packs].add(digest)
-        for name in present - keep:
-            self._manifest_path(name).unlink(missing_ok=True)
+        for name in present & set(keep):
+            try:
+                for packs, digest in self._contents(name):
+                    needed[packs].add(digest)
+            except SafeInstallError:
+                return 0
+        for name in present - set(keep):
+            self.manifest_path(name).unlink(missing_ok=True)
+        if present:
+            fs.fsync_dir(self.folder / "manifests")
         return sum(
             store.collect(needed[packs]) for packs, store in zip((False, True), self.stores, strict=True)
         )

@@ -1,8 +1,8 @@
 """Bytes kept by their digest, in a hidden folder on the volume of what they are copies of.
 
-<area>/guard/objects/ab/<sha256>   bytes of our own: copied or cloned
-<area>/guard/links/ab/<sha256>     hardlinks: the same file as a live one, so anybody may damage it
-<area>/guard/incoming/<random>/    being written; nothing in here counts
+<area>/guard/<id>/objects/ab/<sha256>   bytes of our own: copied or cloned
+<area>/guard/<id>/links/ab/<sha256>     hardlinks: the same file as a live one, so anybody may damage it
+<area>/guard/<id>/incoming/<random>/    being written; nothing in here counts
 
 An object gets its name only after its bytes have been hashed and are on the disk, so a kill or a power cut
 leaves no half-written one. All the same no object is believed: whoever uses one hashes it first.
@@ -37,7 +37,7 @@ class ObjectStore:
     """The objects in one area. All methods block; writers hold the lock of the state folder."""
 
     folder: Path
-    """`<area>/guard`; it need not exist yet."""
+    """`<area>/guard/<id>`; it need not exist yet."""
 
     def path(self, digest: str, *, linked: bool = False) -> Path:
         """Where an object lies, or would."""
@@ -86,9 +86,12 @@ class ObjectStore:
                     freed += info.st_size if info.st_nlink == 1 else 0
                 with suppress(OSError):
                     os.rmdir(os.path.dirname(place))
-        for folder in ("objects", "links", "."):
+        for folder in ("objects", "links"):
             with suppress(OSError):
                 (self.folder / folder).rmdir()
+        for empty in (self.folder, *self.folder.parents[:2]):
+            with suppress(OSError):
+                empty.rmdir()
         return freed
 
     def _listed(self, *, linked: bool) -> Iterator[tuple[str, str, os.stat_result]]:
@@ -102,6 +105,12 @@ class ObjectStore:
                 for entry in entries:
                     with suppress(FileNotFoundError):
                         yield entry.name, entry.path, os.lstat(entry.path)
+
+
+def is_link_object(place: str) -> bool:
+    """Whether a file is one of the hardlinks of a store."""
+    above = Path(place).parents
+    return len(above) > 3 and above[1].name == "links" and above[3].name == "guard"  # noqa: PLR2004
 
 
 @dataclass(slots=True)

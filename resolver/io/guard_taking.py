@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from ..core.guard import LARGE, MIXED, REFLINK, is_weight
+from ..core.guard_port import Check, Progress
 from ..core.inventory import FILE, PACKS, Entry, Inventory
 from ..core.types import Finding
-from ..errors import CancelledError, Hint, RefusedError
+from ..errors import Hint, RefusedError
 from . import guard_objects
 from .guard_copy import is_binary
 from .guard_objects import Intake, ObjectStore
 from .inventory import read_entry
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
@@ -29,7 +26,7 @@ class Taking:
     store: ObjectStore
     method: str
     inventory: Inventory
-    cancel: threading.Event | None
+    check: Check | None
     progress: Progress | None
     entries: dict[str, Entry] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -45,7 +42,7 @@ class Taking:
                 intake = Intake(self.store)
                 stack.callback(intake.close)
                 linked = self._take_all(intake, missing)
-                self._check_cancel()
+                self._go_on()
                 intake.publish()
                 self.count, self.written = intake.count, intake.bytes
             for path in linked:  # A new name sets the time of change, and renaming it once more.
@@ -72,7 +69,7 @@ class Taking:
         return linked
 
     def _take(self, intake: Intake, path: str) -> tuple[Entry | None, str]:
-        self._check_cancel()
+        self._go_on()
         place, entry = self.inventory.place(path), self.entries[path]
         how = how_of(path, entry, self.method, place)
         try:
@@ -123,9 +120,9 @@ class Taking:
                     )
                 )
 
-    def _check_cancel(self) -> None:
-        if self.cancel is not None and self.cancel.is_set():
-            raise CancelledError("cancelled", "Cancelled; nothing was changed.")
+    def _go_on(self) -> None:
+        if self.check is not None:
+            self.check()
 
 
 def missing_in(store: ObjectStore, entries: dict[str, Entry]) -> list[str]:
@@ -133,7 +130,11 @@ def missing_in(store: ObjectStore, entries: dict[str, Entry]) -> list[str]:
     objects = store.sizes()
     links = {digest: inode for inode, digest in store.inodes().items()}
     # What was read through any of its live names is what the hardlink holds.
-    live = {(each.device, each.inode): each.content for each in entries.values() if each.kind == FILE} if links else {}
+    live = (
+        {(each.device, each.inode): each.content for each in entries.values() if each.kind == FILE}
+        if links
+        else {}
+    )
     return [
         path
         for path, entry in entries.items()

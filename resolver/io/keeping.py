@@ -21,8 +21,9 @@ from ..core.types import Environment, Finding, LockedPackage, Pack, PythonInfo
 from ..ports import Kept
 from ..transaction import fs
 from .displacement import Displacement, plan_displacement, plan_pack_displacement
-from .environment import freeze_text
+from .environment import freeze_text, read_environment
 from .git_folder import read_git_folder
+from .guard_live import LiveGuard
 from .keepers import others
 from .listing import digest_pack, unowned_files
 from .packs import list_packs, pack_state
@@ -77,7 +78,23 @@ class Keeping:
     @property
     def storage(self) -> Storage:
         """What our folders hold, and who else goes back with it."""
-        return Storage(self.state, self.area, self._pack_areas, snapshots=self.snapshots)
+        stores = (self.guard.store,)
+        return Storage(self.state, self.area, self._pack_areas, snapshots=self.snapshots, full_copies=stores)
+
+    @property
+    def guard(self) -> LiveGuard:
+        """Full snapshots."""
+        return LiveGuard(
+            workspace=self.workspace,
+            python=self.python,
+            area=self.area,
+            find_pack_area=lambda: self.pack_area,
+            owned_files=self._owned_files,
+        )
+
+    def _owned_files(self) -> dict[str, str]:
+        holdings, _ = self.holdings(read_environment(self.python))
+        return {file.path: each.distribution.name for each in holdings for file in each.files}
 
     def _join(self) -> None:
         self.storage.join()
@@ -151,6 +168,17 @@ class Keeping:
             key = f"{flaw.distribution}=={versions[flaw.distribution]}"
             self._flaws[key] = tuple(sorted({*self._flaws.get(key, ()), flaw.label}))
         fs.write_json(self.state / FLAWS, {name: list(labels) for name, labels in self._flaws.items()})
+
+    def flawed_places(self, versions: Mapping[str, str]) -> tuple[str, ...]:
+        """Live paths of files of these {name: version} that need not be what their published RECORD says."""
+        layout = Layout.of(self.python)
+        keys = [f"{name}=={version}" for name, version in versions.items()]
+        return tuple(layout.place(label) for key in keys for label in self._flaws.get(key, ()))
+
+    @property
+    def requirements_file(self) -> str:
+        """ComfyUI's own requirements.txt, absolute."""
+        return str(self.workspace.core_requirements)
 
     # --- snapshots ----------------------------------------------------------------------------------------
 
