@@ -6,10 +6,13 @@ that two paths are the same place exactly when they are equal.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ..errors import SafeInstallError
 from .types import PythonInfo
+
+_INTERPRETER = re.compile(r"(?:python|pypy)[\d.]*w?(?:_d)?(?:\.exe|\.dll|\._pth)?", re.IGNORECASE)
 
 LABELS = ("purelib", "platlib", "scripts", "headers", "data")
 """The parts of an environment a wheel can have files in, by their names in sysconfig and PEP 427."""
@@ -71,6 +74,23 @@ class Layout:
                 folder = folder.rpartition("/")[0]
             folders.add("/")
         return frozenset(folders)
+
+    def is_pythons_own(self, path: str) -> bool:
+        """Whether what lies at the path is the interpreter's, or ours, and so can be no distribution's.
+
+        The interpreter itself, `pyvenv.cfg`, and all that lies beside the site directories: the standard
+        library, our hidden folder. A RECORD that names them, or a wheel that brings them, would break Python.
+        """
+        folder, _, name = path.rpartition("/")
+        sites = (self.purelib, self.platlib)
+        if folder == self.data and name.lower() == "pyvenv.cfg":
+            return True
+        if folder in (self.data, self.scripts) and _INTERPRETER.fullmatch(name):
+            return True
+        if any(path == site or path.startswith(f"{site}/") for site in sites):
+            return False
+        beside = {site.rpartition("/")[0] for site in sites} - {self.data, ""}
+        return any(path.startswith(f"{each}/") for each in beside)
 
     def label(self, path: str) -> str:
         """The path as `<label>/<rest>`, the same in every layout: `purelib/numpy/__init__.py`.

@@ -55,7 +55,7 @@ def read_record(
     lies now, when not there: in a stage or a payload.
 
     Raises SafeInstallError `record-missing`, `record-unreadable`, and `record-outside-prefix` for an entry
-    that leads out of the environment, by `..`, as an absolute path or through a link.
+    that leads out of the environment, by `..`, as an absolute path or through a link, or to the interpreter.
     """
     files, outside = _read_record(layout, site, metadata_dir, folder)
     if outside:
@@ -218,6 +218,7 @@ class _Places:
 
     def __init__(self, layout: Layout, site: str) -> None:
         self._site = site
+        self._layout = layout
         self._roots = [root for _, root in layout.roots]
         self._resolved: dict[str, str | None] = {}
 
@@ -234,7 +235,8 @@ class _Places:
         if parent not in self._resolved:
             self._resolved[parent] = self._inside(parent)
         inside = self._resolved[parent]
-        return None if inside is None or not name else f"{inside}/{name}"
+        place = "" if inside is None or not name else f"{inside}/{name}"
+        return None if not place or self._layout.is_pythons_own(place) else place
 
     def _inside(self, folder: str) -> str | None:
         """The folder as the layout spells it, links on the way resolved: `lib64` may be a link to `lib`."""

@@ -16,6 +16,7 @@ from .environment import read_distributions
 from .listing import list_tree
 from .metadata import digest_of
 from .records import check_files, read_record, slashed
+from .stage_checks import refuse_intruders
 
 
 def stage_layout(prefix: Path, python: PythonInfo) -> Layout:
@@ -64,7 +65,7 @@ class Stage:
 def read_stage(prefix: Path, python: PythonInfo, expected: Mapping[str, str]) -> Stage:
     """What waits in the stage: exactly the expected {name: version}, each file hashed.
 
-    An empty version is any. Blocks. Raises SafeInstallError `stage-incomplete`.
+    An empty version is any. Blocks. Raises SafeInstallError `stage-incomplete`; RefusedError `unsafe-wheel`.
     """
     staged = stage_layout(prefix, python)
     live = Layout.of(python)
@@ -81,6 +82,7 @@ def read_stage(prefix: Path, python: PythonInfo, expected: Mapping[str, str]) ->
                 Holding(distribution=moved, files=files, metadata_path=f"{live_site}/{dist.metadata_dir}")
             )
     _check_names(holdings, expected)
+    refuse_intruders(prefix, staged, live, holdings)
     arrival = Arrival(layout=staged, tree=list_tree([slashed(str(prefix))]), holdings=tuple(holdings))
     return Stage(arrival=arrival, flaws=tuple(_flaws(holdings, live, staged)))
 

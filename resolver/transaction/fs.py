@@ -13,6 +13,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -208,23 +209,45 @@ def remove_tree(path: Path) -> None:
         info = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return
-    if stat.S_ISDIR(info.st_mode) and getattr(info, "st_reparse_tag", 0) != _JUNCTION:
-        _remove_folder(path, info.st_mode)
-    else:
+    if not _is_folder(info):
         _patiently(lambda: _unlink(path, info.st_mode))
-
-
-def _remove_folder(path: Path, mode: int) -> None:
-    if mode & stat.S_IRWXU != stat.S_IRWXU:
-        path.chmod(stat.S_IMODE(mode) | stat.S_IRWXU)
-    try:
-        with os.scandir(path) as entries:
-            children = [Path(entry.path) for entry in entries]
-        for child in children:
-            remove_tree(child)
-        _patiently(path.rmdir)
-    except FileNotFoundError:  # Someone else removed it meanwhile, which is what we want.
         return
+    # Not by recursion: a tree can be deeper than Python's stack.
+    folders = [path]
+    for folder in folders:
+        folders += _remove_files(folder)
+    for folder in reversed(folders):
+        try:
+            _patiently(folder.rmdir)
+        except FileNotFoundError:  # Someone else removed it meanwhile, which is what we want.
+            continue
+
+
+def _remove_files(folder: Path) -> list[Path]:
+    """Nothing in the folder but folders, which are given."""
+    inner: list[Path] = []
+    try:
+        mode = os.lstat(folder).st_mode
+        if mode & stat.S_IRWXU != stat.S_IRWXU:
+            folder.chmod(stat.S_IMODE(mode) | stat.S_IRWXU)
+        with os.scandir(folder) as entries:
+            children = [Path(entry.path) for entry in entries]
+    except FileNotFoundError:
+        return inner
+    for child in children:
+        try:
+            info = os.lstat(child)
+        except FileNotFoundError:
+            continue
+        if _is_folder(info):
+            inner.append(child)
+        else:
+            _patiently(partial(_unlink, child, info.st_mode))
+    return inner
+
+
+def _is_folder(info: os.stat_result) -> bool:
+    return stat.S_ISDIR(info.st_mode) and getattr(info, "st_reparse_tag", 0) != _JUNCTION
 
 
 def _unlink(path: Path, mode: int) -> None:
