@@ -24,7 +24,9 @@ def refuse_intruders(prefix: Path, staged: Layout, live: Layout, holdings: Seque
     """
     for holding in holdings:
         if holding.distribution.editable:
-            raise _unsafe(holding.distribution.name, "it says that it is an editable install, which it is not")
+            raise _unsafe(
+                holding.distribution.name, "it says that it is an editable install, which it is not"
+            )
     top = slashed(str(prefix))
     folders = [(top, 0)]
     while folders:
@@ -37,7 +39,9 @@ def refuse_intruders(prefix: Path, staged: Layout, live: Layout, holdings: Seque
                 if entry.is_dir(follow_symlinks=False):
                     folders.append((path, depth + 1))
                 elif live.is_pythons_own(live.place(staged.label(path))):
-                    raise _unsafe(_beginning(path, top), "it would change Python itself, or what keeps the ways back")
+                    raise _unsafe(
+                        _beginning(path, top), "it would change Python itself, or what keeps the ways back"
+                    )
                 elif not entry.is_file(follow_symlinks=False):
                     raise _unsafe(_beginning(path, top), "it is a link, a pipe or a device")
 
@@ -51,5 +55,7 @@ def _unsafe(what: str, why: str) -> RefusedError:
         "unsafe-wheel",
         f"A package is refused because of {what}: {why}.",
         context={"entry": what},
-        hints=(Hint("do-not-trust", "Do not install this package: no build tool makes such a wheel by itself."),),
+        hints=(
+            Hint("do-not-trust", "Do not install this package: no build tool makes such a wheel by itself."),
+        ),
     )
