@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +18,11 @@ from ..core.types import Environment, Finding
 from ..errors import CancelledError, Hint, SafeInstallError
 from ..ports import Displaced, Reporter, Site
 from ..transaction import fs
+from ..transaction.note import load_note
+from ..transaction.preflight import refuse_impossible
+from ..transaction.recover import deferred as waiting
 from ..transaction.runner import Transaction
+from ..transaction.steps import FilesLockedError
 from .apply_errors import (
     files_contested,
     files_damaged,
@@ -26,51 +30,18 @@ from .apply_errors import (
     plan_outdated,
     trial_failed,
 )
-from .aside import Aside, sweep_asides
+from .aside import sweep_asides
 from .collecting import collect
+from .deferring import Deferred, claimed_folders, in_the_way, note_for, outdated_by, reason_to_wait
 from .drift import left_as
 from .exclusion import alone
 from .in_force import LOCK_FILE, snapshot_now
 from .movement import Movement, steps_of
+from .order import Applied, Order
 from .record import mend_record
-from .stillness import Moment, moment
+from .stillness import moment
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """What was done."""
-
-    transaction: str
-    snapshot: str
-    """Id of the snapshot taken before: `rollback` to it undoes this."""
-    operation: str
-    seconds: float
-    swap_seconds: float
-    """How long anything live was being moved."""
-    steps: int
-    trial: TrialReport | None = None
-    findings: tuple[Finding, ...] = ()
-    restart: str = "restart"
-
-    def to_dict(self) -> dict[str, object]:
-        """The outcome as a JSON object."""
-        return {
-            "transaction": self.transaction,
-            "snapshot": self.snapshot,
-            "operation": self.operation,
-            "seconds": round(self.seconds, 3),
-            "swap_seconds": round(self.swap_seconds, 4),
-            "steps": self.steps,
-            "findings": [finding.to_dict() for finding in self.findings],
-            "trial": {
-                "imported": self.trial.import_checked,
-                "looked_for": self.trial.static_checked,
-                "known_failures": [failure.to_dict() for failure in self.trial.known_failures],
-            }
-            if self.trial
-            else None,
-            "restart": self.restart,
-        }
+__all__ = ["Applied", "Applier", "Order"]
 
 
 def _doubts(trial: TrialReport | None) -> tuple[Finding, ...]:
@@ -79,35 +50,6 @@ def _doubts(trial: TrialReport | None) -> tuple[Finding, ...]:
     return tuple(
         finding for finding in found if finding.code in ("trial-doubtful-failure", "trial-unfinished")
     )
-
-
-def _nothing(_applied: Applied) -> None:
-    """Nothing is to be settled."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What is to be carried out."""
-
-    operation: str
-    """In words, for the journal, the snapshot and whoever finds the lock taken."""
-    seen: Environment
-    """The environment the plan was made for."""
-    summary: Mapping[str, object]
-    """For the history; any JSON object."""
-    fill: Callable[[Path], tuple[Arrival, ...]]
-    """Fills the stage folder it is given and says what arrives, from there or from payloads."""
-    movement: Movement
-    trial_packs: Sequence[tuple[str, Path]] | None = None
-    """(name, folder) of the packs whose imports are looked for; None means no trial."""
-    aside: Aside | None = None
-    """Where new packs wait; to be deleted whatever happens."""
-    lock_text: str = ""
-    """The lock (PEP 751) that is in force afterwards."""
-    moment: Moment | None = None
-    """What the plan stands on, as `seen`, with what our own transactions did. None: only `seen` counts."""
-    settle: Callable[[Applied], None] = field(default=_nothing)
-    """What follows the commit, still under the lock. A failure is a finding: the change stands."""
 
 
 @dataclass(slots=True)
@@ -126,6 +68,8 @@ class Applier:
     def apply(self, order: Order) -> Applied:
         """The change, committed. Any failure, Ctrl-C included, leaves everything as it was and is raised.
 
+        Where it is to wait, or files are in use, it is `deferred`, and everything is as it was.
+
         RefusedError `plan-outdated` when the environment is not the one that was seen any more.
         """
         begun = time.monotonic()
@@ -133,7 +77,7 @@ class Applier:
         site.check_writable()
         with alone(site, order.operation):
             mend_record(site.state)
-            sweep_asides(site)
+            sweep_asides(site, spare=claimed_folders((site.state, *site.neighbours)))
             before = site.environment()
             if environment_fingerprint(before.distributions) != environment_fingerprint(
                 order.seen.distributions
@@ -153,7 +97,9 @@ class Applier:
             snapshot = replace(snapshot, transaction=transaction.id)
             try:
                 with transaction:
-                    trial, steps, swap_seconds = self._carry_out(transaction, order, before, snapshot)
+                    trial, steps, swap_seconds, deferred = self._carry_out(
+                        transaction, order, before, snapshot
+                    )
             except BaseException:
                 site.tidy()
                 raise
@@ -166,12 +112,17 @@ class Applier:
                 steps=steps,
                 trial=trial,
                 findings=_doubts(trial),
+                deferred=deferred,
             )
+            if deferred:
+                note = load_note(transaction.directory)
+                met = in_the_way(site.state, note, transaction.steps, transaction.id)
+                return replace(applied, findings=(*applied.findings, *met))
             return replace(applied, findings=(*applied.findings, *self._settle(order, applied)))
 
     def _carry_out(
         self, transaction: Transaction, order: Order, before: Environment, snapshot: Snapshot
-    ) -> tuple[TrialReport | None, int, float]:
+    ) -> tuple[TrialReport | None, int, float, Deferred | None]:
         site, movement = self.site, order.movement
         stage = site.stage_folder(transaction.id)
         mine = [stage, *([order.aside.folder] if order.aside else [])]
@@ -198,14 +149,58 @@ class Applier:
             fs.write_bytes(transaction.directory / LOCK_FILE, order.lock_text.encode())
         for displacement in displacements:
             site.prepare(displacement)
-        self.report.stage("swap", "Swapping")
-        moment = time.monotonic()
-        transaction.apply(lambda done, total: self.report.progress(done, total, "steps"))
-        swap_seconds = time.monotonic() - moment
+        begun = time.monotonic()
+        deferred = self._swap_or_wait(transaction, order, before, arrivals, snapshot)
+        swap_seconds = time.monotonic() - begun
+        if deferred:
+            return trial, len(steps), swap_seconds, deferred
         self.report.stage("verify", "Verifying every file")
         self._verify(movement, before, arrivals)
         transaction.commit()
-        return trial, len(steps), swap_seconds
+        return trial, len(steps), swap_seconds, None
+
+    def _swap_or_wait(
+        self,
+        transaction: Transaction,
+        order: Order,
+        before: Environment,
+        arrivals: Sequence[Arrival],
+        snapshot: Snapshot,
+    ) -> Deferred | None:
+        """All steps in effect, or why the change waits and nothing is."""
+        locked: FilesLockedError | None = None
+        if order.at_next_start:
+            refuse_impossible(transaction.steps, self.site.roots)
+        else:
+            self.report.stage("swap", "Swapping")
+            try:
+                transaction.apply(
+                    lambda done, total: self.report.progress(done, total, "steps"), may_wait=True
+                )
+            except FilesLockedError as error:
+                if not transaction.can_wait:
+                    raise
+                locked = error
+            else:
+                return None
+        self.report.stage("defer", "Keeping it for the next start")
+        deferred = reason_to_wait(locked)
+        note = note_for(
+            self.site,
+            deferred,
+            before,
+            arrivals,
+            movement=order.movement,
+            steps=transaction.steps,
+            snapshot=snapshot,
+            claims=order.claims,
+            summary=order.summary,
+            operation=order.operation,
+        )
+        if order.aside:
+            order.aside.give_away()
+        transaction.defer(note.to_dict())
+        return deferred
 
     def _try(
         self,
@@ -262,7 +257,9 @@ class Applier:
     def _settle(self, order: Order, applied: Applied) -> tuple[Finding, ...]:
         """What follows the commit. The change stands whatever happens here."""
         findings = [*left_as(self.site, applied.transaction, applied.operation, order.movement.touched)]
-        for act in (lambda: order.settle(applied), lambda: collect(self.site, self.site.retention)):
+        changed = {*order.movement.leaving, *order.movement.touched}
+        findings += outdated_by(self.site.state, changed, applied.transaction)
+        for act in (lambda: order.settle(applied), self._collect):
             try:
                 act()
             except (OSError, SafeInstallError) as error:
@@ -275,6 +272,10 @@ class Applier:
                 )
         self.site.tidy()
         return tuple(findings)
+
+    def _collect(self) -> None:
+        if not waiting(self.site.state):  # What waits may need anything that is kept.
+            collect(self.site, self.site.retention)
 
     def _check_cancel(self) -> None:
         if self.cancel is not None and self.cancel.is_set():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import SafeInstallError
@@ -26,6 +27,7 @@ class Aside:
         """Make the folder. Raises SafeInstallError `lock-unavailable`, OSError."""
         self.folder = site.make_aside()
         self._site = site
+        self._given_away = False
         self._lock = OwnerLock(self.folder / _LOCK, operation)
         self._lock.__enter__()
 
@@ -34,10 +36,15 @@ class Aside:
         if self._lock.held:
             self._lock.__exit__(None, None, None)
 
+    def give_away(self) -> None:
+        """The folder outlives this process, for a transaction that waits: only that one deletes it."""
+        self._given_away = True
+
     def close(self) -> None:
-        """Nothing is left of the folder. Calling it twice does no harm."""
+        """Nothing is left of the folder, unless it was given away. Calling it twice does no harm."""
         self.hand_over()
-        self._site.remove(self.folder)
+        if not self._given_away:
+            self._site.remove(self.folder)
 
 
 class Scratch:
@@ -52,10 +59,13 @@ class Scratch:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def sweep_asides(site: Site) -> None:
-    """Remove the folders of processes that are gone. The caller holds the lock of the state folder."""
+def sweep_asides(site: Site, *, spare: Collection[Path] = ()) -> None:
+    """Remove the folders of processes that are gone. The caller holds the lock of the state folder.
+
+    Those in `spare` belong to transactions that wait.
+    """
     for folder in site.asides():
-        if _is_abandoned(folder):
+        if folder not in spare and _is_abandoned(folder):
             site.remove(folder)
 
 

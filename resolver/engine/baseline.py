@@ -15,12 +15,11 @@ from pathlib import Path
 from ..core.drift import Expected, Seen, Watched
 from ..core.plain import PlainError, from_plain
 from ..core.snapshot import Snapshot, from_dict, to_dict
-from ..core.states import TransactionState
 from ..core.types import PythonInfo
 from ..errors import SafeInstallError
 from ..transaction import fs
 from ..transaction.folder import steps_path, transactions_dir
-from ..transaction.history import read_transactions
+from ..transaction.history import committed_since
 from ..transaction.watch import BASELINE, FORMAT, Watch, look_at_everything, read_object, walk_pack, watch_of
 
 
@@ -122,9 +121,7 @@ def done_since(state: Path, transaction: str) -> Expected:
     versions: dict[str, str] = {}
     packs: set[str] = set()
     moved: list[str] = []
-    for record in read_transactions(state):
-        if record.id <= transaction or record.state is not TransactionState.COMMITTED:
-            continue
+    for record in committed_since(state, transaction):
         for change in _objects(record.summary.get("changes")):
             gone = change.get("action") == "remove"
             if change.get("action") not in ("keep", "not-restorable"):

@@ -24,6 +24,8 @@ class Options:
     strategy: str = MERGED
     allowed: frozenset[str] = frozenset()
     """Consents: builds, indexes, urls, install-py."""
+    at_next_start: bool = False
+    """Keep what is planned waiting, staged and tried, until ComfyUI starts again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

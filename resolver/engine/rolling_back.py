@@ -14,6 +14,7 @@ from ..ports import Kept
 from ..transaction.history import last_committed
 from .apply_errors import plan_outdated
 from .applying import Applied, Applier, Order
+from .deferring import Claims
 from .in_force import IN_FORCE, InForce
 from .movement import Movement
 from .restoration import (
@@ -105,8 +106,10 @@ class Rollback:
             findings=(*drifted, *_python_findings(snapshot.python, environment.python.version)),
         )
 
-    def apply(self, plan: RollbackPlan) -> Applied:
+    def apply(self, plan: RollbackPlan, *, at_next_start: bool = False) -> Applied:
         """Carry it out; itself snapshotted, so it can be undone. What cannot be restored stays as it is now.
+
+        `at_next_start`: keep it waiting, and go back only where nothing was changed until then.
 
         Raises what `Applier.apply` raises; then everything is as before.
         """
@@ -149,6 +152,9 @@ class Rollback:
             summary=_summary(plan, dists),
             fill=fill,
             movement=movement,
+            # The whole environment is to be as it was then, so nothing may have changed since the plan.
+            claims=Claims(relies=None),
+            at_next_start=at_next_start,
             moment=plan.moment,
         )
         session = self.session

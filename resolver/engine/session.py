@@ -18,11 +18,12 @@ from .apply_errors import disk_full, refused, state_unwritable
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch
 from .drift import DriftReport, check, left_after
-from .in_force import IN_FORCE, InForce, in_force
+from .in_force import in_force
 from .install_scripts import CONSENT, run_install_scripts
 from .movement import Movement
 from .one_by_one import plan_one_by_one
 from .plan_inputs import PlanInputs, SolverPorts
+from .plan_orders import claims_of, expected_after, summary_of
 from .planned import MERGED, ONE_BY_ONE, STRATEGIES, Options, Planned
 from .planning import Planner
 from .record import write_record
@@ -138,12 +139,12 @@ class Session:
             (each.name, each.tree if each.in_place else self._place(each, planned))
             for each in planned.fetched
         ]
-        summary = _summary(planned, in_force(self.site.state))
+        summary = summary_of(planned, in_force(self.site.state))
         movement = Movement(
             leaving=frozenset(change.name for change in plan.changes if change.action != "install"),
             packs_out=planned.replaced,
             packs_in=tuple((each.tree, self._place(each, planned)) for each in planned.arriving),
-            expected=_expected(plan),
+            expected=expected_after(plan),
             touched=frozenset(staged),
         )
         order = Order(
@@ -156,6 +157,8 @@ class Session:
             aside=planned.aside if isinstance(planned.aside, Aside) else None,
             lock_text=plan.full_pylock,
             settle=settle,
+            claims=claims_of(planned, staged),
+            at_next_start=planned.options.at_next_start,
             moment=planned.moment,
         )
         applier = Applier(site=self.site, report=self.report, cancel=self.cancel, begun=self.begun)
@@ -284,32 +287,6 @@ class Session:
                 **packs,
             }
         return sorted(packs.items())
-
-
-def _summary(planned: Planned, now: InForce) -> dict[str, object]:
-    """What the history keeps of a plan. Without a solve, the decisions of now stay in force."""
-    plan = planned.plan
-    removed = {change.name for change in plan.pack_changes if change.action == "remove"}
-    kept = [each for each in now.decisions if {wish.pack for wish in each.wanted} - removed]
-    return {
-        "fingerprint": plan.fingerprint,
-        "policy": plan.policy.value,
-        "strategy": planned.options.strategy,
-        "changes": [change.to_dict() for change in plan.changes],
-        "packs": [change.to_dict() for change in plan.pack_changes],
-        "decisions": [decision.to_dict() for decision in plan.decisions],
-        IN_FORCE: InForce(decisions=plan.decisions if plan.lock else tuple(kept)).to_dict(),
-    }
-
-
-def _expected(plan: Plan) -> dict[str, str]:
-    after = dict(plan.environment.versions)
-    for change in plan.changes:
-        if change.action == "remove":
-            after.pop(change.name, None)
-        else:
-            after[change.name] = change.after
-    return after
 
 
 def _refuse_twice(fetched: Sequence[Fetched]) -> None:

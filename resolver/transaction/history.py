@@ -110,6 +110,14 @@ def last_committed(state_dir: Path) -> TransactionRecord | None:
     return max(committed, key=_commit_order, default=None)
 
 
+def committed_since(state_dir: Path, identifier: str) -> tuple[TransactionRecord, ...]:
+    """The transactions that were committed after that one, in the order of their commits; all for an empty id."""
+    committed = [each for each in read_transactions(state_dir) if each.state is TransactionState.COMMITTED]
+    found = next((_commit_order(each) for each in committed if each.id == identifier), None)
+    start = found or (identifier, False, "", identifier)
+    return tuple(sorted((each for each in committed if _commit_order(each) > start), key=_commit_order))
+
+
 def _commit_order(record: TransactionRecord) -> tuple[str, bool, str, str]:
     """Sorts by the moment of the commit, trusting the clock no further than needed."""
     return (record.newest or record.id, bool(record.newest), record.ended, record.id)
