@@ -22,7 +22,6 @@ from .settling import settle
 from .signals import deferred_signals
 from .walk import go_back, locate
 
-
 _AREA = ".safe-install"
 """How the folders begin in which stages and payloads lie."""
 
