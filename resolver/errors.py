@@ -7,6 +7,7 @@ Standard library only: the transaction room raises these at a start where packag
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -104,3 +105,30 @@ class RecoveryNeededError(SafeInstallError):
 
 class CancelledError(SafeInstallError):
     """The user cancelled before anything live was touched, or everything was put back (exit code 1)."""
+
+
+def from_os_error(error: OSError) -> SafeInstallError:
+    """The error for something the operating system refused, where nobody nearer knew more about it."""
+    code, advice = _REFUSALS.get(error.errno or 0, ("disk-error", _CHECK_DISK))
+    place = f" ({error.filename})" if error.filename else ""
+    return SafeInstallError(
+        code,
+        f"The system refused to read or write a file: {error.strerror or error}{place}.",
+        context={"path": error.filename or "", "errno": errno.errorcode.get(error.errno or 0, "")},
+        hints=(advice, Hint("recover", "Then try again; `safe-install recover` settles what is unfinished.")),
+    )
+
+
+_CHECK_DISK = Hint(
+    "check-disk", "See whether the disk and its cable or network are well (the system log tells)."
+)
+_FREE_SPACE = Hint("free-space", "Make room on this disk.")
+_PERMIT = Hint("check-permissions", "See that this user may write there and that the disk is not read-only.")
+_REFUSALS = {
+    errno.ENOSPC: ("disk-full", _FREE_SPACE),
+    getattr(errno, "EDQUOT", errno.ENOSPC): ("disk-full", _FREE_SPACE),
+    errno.EFBIG: ("disk-full", _FREE_SPACE),
+    errno.EACCES: ("not-permitted", _PERMIT),
+    errno.EPERM: ("not-permitted", _PERMIT),
+    errno.EROFS: ("not-permitted", _PERMIT),
+}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from ..errors import CancelledError, Hint, SafeInstallError
+from ..errors import CancelledError, Hint, SafeInstallError, from_os_error
 from .console import Console
 from .parser import parse
 from .signals import CalmDown, interruptible
@@ -69,6 +69,8 @@ def _failure(error: BaseException) -> SafeInstallError:
         return error
     if isinstance(error, KeyboardInterrupt):
         return CancelledError("interrupted", "Interrupted; everything is as it was before.")
+    if isinstance(error, OSError):
+        return from_os_error(error)
     return _unexpected(error)
 
 

@@ -162,6 +162,8 @@ class Scene:
         expected = AFTER if "committed" in states else BEFORE
         if ended.code == 0 and expected != AFTER:
             wrong.append("it said done, and there is no commit line")
+        if ended.code > 0 and expected == AFTER:
+            wrong.append(f"it said that it failed, and it is done: {ended.words[-300:]}")
         if ended.error == "internal-error":
             wrong.append(f"its error is no clear one: {ended.words[-600:]}")
         wrong += self._recover(bare=bare)

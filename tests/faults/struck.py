@@ -103,18 +103,18 @@ class Fault:
             return
         self.busy = True
         try:
-            self.meet(writes=writes)
+            self.meet(writes=writes, path=known[0])
             self._remember(event, known, writes=writes, emptied=emptied)
         finally:
             self.busy = False
 
-    def meet(self, *, writes: bool, write: Callable[[], None] | None = None) -> None:
+    def meet(self, *, writes: bool, path: str, write: Callable[[], None] | None = None) -> None:
         """One operation is about to happen; it raises when it shall not. `write` does a part of it."""
         if not (writes or self.reads):
             return
         self.count += 1
         if self.how == "EIO-from-then-on" and writes and self.at <= self.count:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
         if self.count != self.at:
             return
         if self.how == "kill":
@@ -125,7 +125,7 @@ class Fault:
             self._lose_power()
         number = getattr(errno, self.how, None)
         if number is not None:
-            raise OSError(number, os.strerror(number))
+            raise OSError(number, os.strerror(number), path)
 
     def afterwards(self) -> None:
         """The operation was done; for what happens right after it."""
@@ -218,7 +218,7 @@ def _wrap(fault: Fault) -> None:
             real_write(descriptor, torn)
             fault.unsynced.pop(_path_of(descriptor), None)
 
-        fault.meet(writes=True, write=part)
+        fault.meet(writes=True, path=_path_of(descriptor), write=part)
         written = real_write(descriptor, data)
         fault.afterwards()
         return written
@@ -227,7 +227,7 @@ def _wrap(fault: Fault) -> None:
         if not fault.counts(_path_of(descriptor)):
             real_fsync(descriptor)
             return
-        fault.meet(writes=True)
+        fault.meet(writes=True, path=_path_of(descriptor))
         real_fsync(descriptor)
         fault.synced(_path_of(descriptor))
         fault.afterwards()
