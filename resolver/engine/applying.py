@@ -35,6 +35,7 @@ from .collecting import collect
 from .deferring import Deferred, claimed_folders, in_the_way, note_for, outdated_by, reason_to_wait
 from .drift import left_as
 from .exclusion import alone
+from .guarding import keep_full
 from .in_force import LOCK_FILE, snapshot_now
 from .movement import Movement, steps_of
 from .order import Applied, Order
@@ -62,6 +63,8 @@ class Applier:
     site: Site
     report: Reporter
     cancel: threading.Event | None = None
+    noticed: tuple[Finding, ...] = ()
+    """What keeping a full copy has brought to light."""
     begun: list[str] = field(default_factory=list)
     """Ids of the transactions it has begun, so that whoever sees it fail knows which one was ours."""
 
@@ -111,7 +114,7 @@ class Applier:
                 swap_seconds=swap_seconds,
                 steps=steps,
                 trial=trial,
-                findings=_doubts(trial),
+                findings=(*_doubts(trial), *self.noticed),
                 deferred=deferred,
             )
             if deferred:
@@ -124,6 +127,9 @@ class Applier:
         self, transaction: Transaction, order: Order, before: Environment, snapshot: Snapshot
     ) -> tuple[TrialReport | None, int, float, Deferred | None]:
         site, movement = self.site, order.movement
+        if order.carry is not None:
+            count, seconds, self.noticed = order.carry(transaction, snapshot)
+            return None, count, seconds, None
         stage = site.stage_folder(transaction.id)
         mine = [stage, *([order.aside.folder] if order.aside else [])]
         transaction.set_steps((), remove_on_commit=mine, remove_on_rollback=mine)
@@ -144,6 +150,8 @@ class Applier:
         kept = site.snapshots.path(snapshot.id)
         transaction.set_steps(steps, remove_on_commit=mine, remove_on_rollback=(*mine, *payloads, kept))
         self.report.stage("snapshot", "Taking a snapshot")
+        copy = keep_full(site, snapshot.id, self.report, self.cancel)
+        self.noticed = copy.findings if copy else ()
         site.snapshots.save(snapshot)
         if order.lock_text:
             fs.write_bytes(transaction.directory / LOCK_FILE, order.lock_text.encode())

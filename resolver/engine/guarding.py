@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.guard import FullCopy
@@ -16,12 +16,12 @@ from ..core.inventory import PACKS, Difference
 from ..core.snapshot import Snapshot
 from ..core.states import TransactionState
 from ..core.types import Environment, Finding
-from ..errors import CancelledError, Hint, SafeInstallError
+from ..errors import CancelledError, Hint, RefusedError, SafeInstallError
 from ..ports import Reporter, Site
 from ..transaction.runner import Transaction
 from ..transaction.steps import Move, Step, file_by_file
 from .apply_errors import plan_outdated
-from .restoration import EXACT, NOT_RESTORABLE, REMOVE, Restoration
+from .restoration import EXACT, NOT_RESTORABLE, REMOVE, Restoration, RollbackPlan
 
 _MOST_FILES = 200
 """Files nobody owns that are listed one by one in a plan."""
@@ -54,6 +54,20 @@ def keep_full(
 def _go_on(cancel: threading.Event | None) -> None:
     if cancel is not None and cancel.is_set():
         raise CancelledError("cancelled", "Cancelled; nothing was changed.")
+
+
+def plan_full(site: Site, ordinary: RollbackPlan) -> RollbackPlan:
+    """The way back by the full copy; the ordinary one, with a finding, where the copy is no use."""
+    try:
+        plan = site.guard.plan(ordinary.snapshot.id)
+    except SafeInstallError as error:
+        lost = Finding(code=error.code, message=error.message, hints=error.hints)
+        return replace(ordinary, findings=(*ordinary.findings, lost))
+    items = restorations(plan, ordinary.snapshot, ordinary.environment)
+    if plan.moves.lost and ordinary.is_exact and ordinary.items:
+        return ordinary
+    unchanged = len(plan.then.entries) - len(plan.moves.restored) - len(plan.moves.lost)
+    return replace(ordinary, items=items, kept=max(unchanged, 0), packs_out=(), full=plan)
 
 
 def restorations(plan: FullPlan, snapshot: Snapshot, environment: Environment) -> tuple[Restoration, ...]:
@@ -188,6 +202,15 @@ def _steps(stage: FullStage, *, whole_folders: bool) -> tuple[Step, ...]:
     if whole_folders:
         return tuple(moves)
     return tuple(step for move in moves for step in file_by_file(move))
+
+
+def full_cannot_wait() -> RefusedError:
+    """The refusal to keep such a change for the next start."""
+    return RefusedError(
+        "full-cannot-wait",
+        "Going back to a full snapshot cannot be kept for the next start.",
+        hints=(Hint("stop-comfyui", "Stop ComfyUI, go back, and start it again."),),
+    )
 
 
 def _not_as_kept(faults: tuple[str, ...]) -> SafeInstallError:

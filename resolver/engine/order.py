@@ -11,6 +11,7 @@ from ..core.trials import TrialReport
 from ..core.types import Environment, Finding
 from .aside import Aside
 from .deferring import Claims, Deferred
+from .guarding import Carry
 from .movement import Movement
 from .stillness import Moment
 
@@ -84,5 +85,7 @@ class Order:
     """What else it stands on, should it have to wait."""
     at_next_start: bool = False
     """Keep it waiting, staged and tried, instead of making it now."""
+    carry: Carry | None = None
+    """Carries it out in the place of `fill` and `movement`: going back to a full snapshot."""
     settle: Callable[[Applied], None] = field(default=_nothing)
     """What follows the commit, still under the lock. A failure is a finding: the change stands."""

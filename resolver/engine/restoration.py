@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ..core.guard_port import FullPlan
 from ..core.plan import environment_fingerprint
 from ..core.snapshot import Snapshot
 from ..core.types import Environment, Finding, Pack
@@ -57,6 +58,8 @@ class RollbackPlan:
     items: tuple[Restoration, ...]
     kept: int
     packs_out: tuple[Pack, ...] = ()
+    full: FullPlan | None = field(default=None, repr=False)
+    """How everything comes back byte by byte from a full copy; None where it comes from payloads."""
     findings: tuple[Finding, ...] = ()
     moment: Moment | None = None
     """What it was made on: carried out only while nothing of ours has changed since."""
@@ -91,6 +94,7 @@ class RollbackPlan:
             "reason": self.snapshot.reason,
             "label": self.snapshot.label,
             "exact": self.is_exact,
+            "full": self.full is not None,
             "kept": self.kept,
             "items": [item.to_dict() for item in self.items],
             "findings": [finding.to_dict() for finding in self.findings],

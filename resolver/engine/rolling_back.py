@@ -8,13 +8,14 @@ from pathlib import Path
 
 from ..core.snapshot import Snapshot
 from ..core.swap_types import Arrival
-from ..core.types import Finding
+from ..core.types import Environment, Finding
 from ..errors import CancelledError, Hint, RefusedError, SafeInstallError
 from ..ports import Kept
 from ..transaction.history import last_committed
 from .apply_errors import plan_outdated
 from .applying import Applied, Applier, Order
 from .deferring import Claims
+from .guarding import GuardedReturn, full_cannot_wait, plan_full
 from .in_force import IN_FORCE, InForce
 from .movement import Movement
 from .restoration import (
@@ -92,6 +93,14 @@ class Rollback:
                 f"The snapshot is of {snapshot.prefix}, not of {environment.python.prefix}.",
                 hints=(Hint("name-python", "Name the environment it was taken of with --python."),),
             )
+        findings = (*drifted, *_python_findings(snapshot.python, environment.python.version))
+        ordinary = self._plan_by_payloads(snapshot, environment, findings)
+        return plan_full(site, ordinary) if site.guard.is_full(snapshot.id) else ordinary
+
+    def _plan_by_payloads(
+        self, snapshot: Snapshot, environment: Environment, findings: tuple[Finding, ...]
+    ) -> RollbackPlan:
+        site = self.session.site
         items = distributions_back(site, environment, snapshot)
         files = files_back(site, environment, snapshot, items)
         packs, packs_out = packs_back(site, snapshot)
@@ -103,7 +112,7 @@ class Rollback:
             items=changing,
             kept=len(items) - len(changing),
             packs_out=packs_out,
-            findings=(*drifted, *_python_findings(snapshot.python, environment.python.version)),
+            findings=findings,
         )
 
     def apply(self, plan: RollbackPlan, *, at_next_start: bool = False) -> Applied:
@@ -146,6 +155,14 @@ class Rollback:
             expected=expected,
             touched=frozenset(item.name for item in dists if item.how != REMOVE),
         )
+        session = self.session
+        carry = None
+        if plan.full is not None:
+            if at_next_start:
+                raise full_cannot_wait()
+            carry = GuardedReturn(
+                site=session.site, report=session.report, plan=plan.full, cancel=session.cancel
+            ).carry_out
         order = Order(
             operation=f"rollback to {plan.snapshot.id}",
             seen=plan.environment,
@@ -156,8 +173,8 @@ class Rollback:
             claims=Claims(relies=None),
             at_next_start=at_next_start,
             moment=plan.moment,
+            carry=carry,
         )
-        session = self.session
         applier = Applier(
             site=session.site, report=session.report, cancel=session.cancel, begun=session.begun
         )
