@@ -86,6 +86,7 @@ def _run(
     from .places import find_comfyui
     from .progress import TerminalReporter
     from .questions import verify, why
+    from .repair import repair
     from .snapshots import snapshot
     from .work import Outcome, Work, open_work
 
@@ -96,6 +97,7 @@ def _run(
         "lock": lock,
         "sync": sync,
         "rollback": rollback,
+        "repair": repair,
         "snapshot": snapshot,
         "disk": disk,
         "prune": prune,

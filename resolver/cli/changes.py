@@ -80,8 +80,8 @@ def rollback(work: Work, args: argparse.Namespace) -> Outcome:
     if args.plan or planned.is_empty:
         return Outcome(document if args.plan else {"ok": True, "plan": document, "applied": None})
     reasons = _rollback_reasons(planned)
-    _consent(console, args, reasons, lambda: rollback_lines(planned, console.err_style))
-    applied = _carry_out(work, lambda: rolling.apply(planned))
+    consent(console, args, reasons, lambda: rollback_lines(planned, console.err_style))
+    applied = carry_out(work, lambda: rolling.apply(planned))
     console.say(applied_lines(applied, console.out_style))
     return Outcome({"ok": True, "plan": document, "applied": applied.to_dict()})
 
@@ -111,8 +111,8 @@ def _apply(work: Work, args: argparse.Namespace, planned: Planned) -> Outcome:
         return Outcome({"ok": True, "plan": document, "applied": None})
     count = counted(len(plan.violating), "decision")
     reasons = [f"{count} against somebody's requirement line"] if plan.violating else []
-    _consent(console, args, reasons, lambda: plan_lines(plan, console.err_style))
-    applied = _carry_out(work, lambda: work.session.apply(planned))
+    consent(console, args, reasons, lambda: plan_lines(plan, console.err_style))
+    applied = carry_out(work, lambda: work.session.apply(planned))
     console.say(applied_lines(applied, console.out_style))
     return Outcome({"ok": True, "plan": document, "applied": applied.to_dict()})
 
@@ -138,7 +138,7 @@ def _rollback_reasons(plan: RollbackPlan) -> list[str]:
     return reasons
 
 
-def _consent(
+def consent(
     console: Console,
     args: argparse.Namespace,
     reasons: list[str],
@@ -162,7 +162,7 @@ def _consent(
         )
 
 
-def _carry_out(work: Work, act: Callable[[], Applied]) -> Applied:
+def carry_out(work: Work, act: Callable[[], Applied]) -> Applied:
     """What was applied. After the commit nothing may pretend that nothing changed, whatever happens then."""
     known = len(work.session.begun)
     try:

@@ -155,6 +155,18 @@ class _Commands:
         )
         rollback.add_argument("--plan", action="store_true", help="only show what would come back, and how")
         add_yes(rollback)
+        repair = self._command(
+            "repair",
+            "make packages whole again that are torn, listed twice or edited in place",
+            "repair --plan",
+            "repair numpy",
+            "repair numpy==2.1.0 --yes",
+        )
+        repair.add_argument(
+            "names", nargs="*", metavar="NAME", help="NAME or NAME==VERSION; none: everything that is broken"
+        )
+        repair.add_argument("--plan", action="store_true", help="only show what would be repaired, and how")
+        add_yes(repair)
         self._command("recover", "undo or finish what an interrupted run has left", "recover")
         self._command("history", "list the changes made so far, newest first", "history")
         snapshot = self._command(

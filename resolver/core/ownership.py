@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from .types import Distribution
 
 
+NO_RECORD = "no-record"
+"""Stands for the digest of a RECORD that a torn distribution does not have, while it is moved aside."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedFile:
     """One line of a RECORD. `size` is in bytes, -1 where it is not said."""

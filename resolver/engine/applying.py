@@ -137,7 +137,7 @@ class Applier:
         arrivals = order.fill(stage)
         self._check_cancel()
         transaction.advance(TransactionState.STAGED)
-        holdings, _ = site.holdings(before)
+        holdings = order.regard(site.holdings(before)[0])
         leaving = {each.metadata_path for each in holdings if each.distribution.name in movement.leaving}
         trial = self._try(order, arrivals, leaving, holdings)
         self._check_cancel()
@@ -264,7 +264,7 @@ class Applier:
 
     def _settle(self, order: Order, applied: Applied) -> tuple[Finding, ...]:
         """What follows the commit. The change stands whatever happens here."""
-        findings = [*left_as(self.site, applied.transaction, applied.operation, order.movement.touched)]
+        findings: list[Finding] = []
         changed = {*order.movement.leaving, *order.movement.touched}
         findings += outdated_by(self.site.state, changed, applied.transaction)
         for act in (lambda: order.settle(applied), self._collect):
@@ -278,6 +278,7 @@ class Applier:
                         hints=(Hint("free-space", "See that the state folder is writable and has space."),),
                     )
                 )
+        findings += left_as(self.site, applied.transaction, applied.operation, order.movement.touched)
         self.site.tidy()
         return tuple(findings)
 

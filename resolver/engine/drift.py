@@ -281,12 +281,3 @@ def left_as(
             ),
         )
     return ()
-
-
-def left_after(site: Site, transaction: str, operation: str) -> tuple[Finding, ...]:
-    """`left_as` for what an install.py did after the commit, under the lock."""
-    try:
-        with OwnerLock(lock_path(site.state), operation):
-            return left_as(site, transaction, operation)
-    except BusyError:
-        return ()  # Whoever is at work now looks at everything himself.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..core.ownership import Holding
 from ..core.swap_types import Arrival
 from ..core.trials import TrialReport
 from ..core.types import Environment, Finding
@@ -60,6 +61,11 @@ def _nothing(_applied: Applied) -> None:
     """Nothing is to be settled."""
 
 
+def _as_it_is(holdings: Sequence[Holding]) -> Sequence[Holding]:
+    """Nothing installed is broken."""
+    return holdings
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What is to be carried out."""
@@ -87,5 +93,8 @@ class Order:
     """Keep it waiting, staged and tried, instead of making it now."""
     carry: Carry | None = None
     """Carries it out in the place of `fill` and `movement`: going back to a full snapshot."""
+    regard: Callable[[Sequence[Holding]], Sequence[Holding]] = field(default=_as_it_is)
+    """What is installed as the swap is to take it, called once everything waits in the stage: what is torn
+    has other files than its RECORD says."""
     settle: Callable[[Applied], None] = field(default=_nothing)
     """What follows the commit, still under the lock. A failure is a finding: the change stands."""

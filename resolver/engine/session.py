@@ -17,7 +17,7 @@ from ..transaction.lockfile import OwnerLock, lock_path
 from .apply_errors import disk_full, refused, state_unwritable
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch
-from .drift import DriftReport, check, left_after
+from .drift import DriftReport, check
 from .in_force import in_force
 from .install_scripts import CONSENT, run_install_scripts
 from .movement import Movement
@@ -131,8 +131,6 @@ class Session:
             if CONSENT in planned.options.allowed:
                 # Still under the lock: they write to what is live.
                 ran.extend(run_install_scripts(self.site, places, self.report, self.cancel))
-            if ran:
-                ran.extend(left_after(self.site, applied.transaction, applied.operation))
 
         ran: list[Finding] = []
         places = [

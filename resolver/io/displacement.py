@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..core.layout import Layout
 from ..core.leaving import UNOWNED
-from ..core.ownership import Holding
+from ..core.ownership import NO_RECORD, Holding
 from ..core.swap_types import Swap, Unit
 from ..core.types import Pack
 from ..errors import SafeInstallError
@@ -178,7 +178,7 @@ def _members(
         PayloadMember(
             name=holding.distribution.name,
             version=holding.distribution.version,
-            digest=holding.distribution.record_digest,
+            digest=holding.distribution.record_digest.replace(NO_RECORD, ""),
             metadata=layout.label(holding.metadata_path),
             changed=tuple(layout.label(damage.path) for damage in check_files(holding.files)),
         )

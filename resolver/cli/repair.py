@@ -1,0 +1,56 @@
+"""The command that makes broken distributions whole again."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from ..engine.repairing import Mending, Repair, RepairPlan
+from .changes import carry_out, consent
+from .console import Style, plain
+from .kept_text import applied_lines
+from .plan_text import finding_lines
+from .work import Outcome, Work
+
+_WORDS = {
+    "duplicate-metadata": "listed more than once",
+    "torn-distribution": "only partly installed",
+    "files-missing": "files missing",
+    "files-changed": "files edited",
+    "unusable-record": "RECORD unusable",
+    "unreadable-metadata": "metadata unreadable",
+}
+
+
+def repair(work: Work, args: argparse.Namespace) -> Outcome:
+    """Repair what is broken, or what is named of it."""
+    repairing = Repair(session=work.session)
+    planned = repairing.plan(args.names)
+    console = work.console
+    console.say(repair_lines(planned, console.out_style))
+    document = planned.to_dict()
+    if args.plan or not planned.mendings:
+        return Outcome(document if args.plan else {"ok": True, "plan": document, "applied": None})
+    edited = [each.name for each in planned.mendings if each.edited]
+    reasons = [f"files that somebody edited are replaced in {', '.join(edited)}"] if edited else []
+    consent(console, args, reasons, lambda: repair_lines(planned, console.err_style))
+    applied = carry_out(work, lambda: repairing.apply(planned))
+    console.say(applied_lines(applied, console.out_style))
+    return Outcome({"ok": True, "plan": document, "applied": applied.to_dict()})
+
+
+def repair_lines(plan: RepairPlan, style: Style) -> Iterator[str]:
+    """What is broken, and how it becomes whole."""
+    for each in plan.mendings:
+        yield from _mending_lines(each, style)
+    yield from finding_lines(plan.findings, style, verbose=True)
+    if not plan.mendings:
+        yield "Nothing to repair." if not plan.findings else "Nothing of this can be repaired here."
+
+
+def _mending_lines(each: Mending, style: Style) -> Iterator[str]:
+    broken = ", ".join(_WORDS.get(code, plain(code)) for code in each.faults)
+    before = " and ".join(plain(version) for version in each.before)
+    source = "its files were kept" if each.payload else "from uv's cache or the index"
+    yield f"  {style('yellow', plain(each.name))}  {before} -> {plain(each.version)}  ({broken})"
+    yield style("dim", f"      {plain(each.version)}: {plain(each.why)}; {source}")

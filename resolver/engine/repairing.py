@@ -1,0 +1,328 @@
+"""Making broken distributions whole again: torn, listed twice, or edited in place. A transaction like any other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from ..core.mending import Ground, choose_version, regard_broken
+from ..core.ownership import Holding, RecordedFile
+from ..core.snapshot import SnapshotDistribution
+from ..core.swap_types import Arrival
+from ..core.types import Distribution, Environment, Finding
+from ..errors import CancelledError, Hint, SafeInstallError, UsageError
+from ..ports import Kept
+from .applying import Applier
+from .baseline import read_baseline
+from .in_force import IN_FORCE, in_force
+from .movement import Movement
+from .order import Applied, Order
+from .session import Session
+from .stillness import Moment, look_when_still
+
+_DOUBLED, _TORN = "duplicate-metadata", "torn-distribution"
+_FAULTS = (_DOUBLED, _TORN, "files-missing", "files-changed", "unusable-record", "unreadable-metadata")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mending:
+    """How one broken distribution becomes whole."""
+
+    name: str
+    version: str
+    """The version it will have."""
+    before: tuple[str, ...]
+    """The versions that are listed now, one for each metadata folder."""
+    faults: tuple[str, ...]
+    """Codes of what is wrong."""
+    why: str
+    """Why that version."""
+    payload: Kept | None = None
+    """Where its very bytes are kept; without one they come from uv's cache, else the index."""
+
+    @property
+    def edited(self) -> bool:
+        """Whether files go away that somebody changed, perhaps on purpose."""
+        return "files-changed" in self.faults
+
+    def to_dict(self) -> dict[str, object]:
+        """The mending as a JSON object."""
+        return {
+            "name": self.name,
+            "from": list(self.before),
+            "to": self.version,
+            "faults": list(self.faults),
+            "why": self.why,
+            "how": "exact" if self.payload else "same-version",
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairPlan:
+    """What is broken, and how it becomes whole."""
+
+    environment: Environment
+    mendings: tuple[Mending, ...]
+    findings: tuple[Finding, ...] = ()
+    """What cannot be repaired here."""
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    moment: Moment | None = None
+    """What our own transactions had done when it was looked at."""
+
+    def to_dict(self) -> dict[str, object]:
+        """The plan as a JSON object."""
+        return {
+            "ok": True,
+            "items": [each.to_dict() for each in self.mendings],
+            "findings": [finding.to_dict() for finding in self.findings],
+            "restart": "restart" if self.mendings else "none",
+        }
+
+
+@dataclass(slots=True)
+class Repair:
+    """Repairs distributions of one session's site. Blocks; call from a thread."""
+
+    session: Session
+
+    def plan(self, wanted: Sequence[str] = ()) -> RepairPlan:
+        """What is broken among the named distributions (`NAME` or `NAME==VERSION`), or among all. Touches nothing.
+
+        Blocks; hashes the files of those it looks at. Raises UsageError `not-installed`, `usage`.
+        """
+        asked = dict(_asked(text) for text in wanted)
+        self.session.drift()
+        site, cancel = self.session.site, self.session.cancel
+        plan, seen = look_when_still(site, lambda: self._look(asked), cancel)
+        return replace(plan, moment=seen)
+
+    def _look(self, asked: Mapping[str, str]) -> RepairPlan:
+        site = self.session.site
+        environment = site.environment()
+        by_name: dict[str, list[Distribution]] = {}
+        for dist in environment.distributions:
+            by_name.setdefault(dist.name, []).append(dist)
+        for name in asked:
+            if name not in by_name:
+                raise _not_installed(name)
+        self.session.report.stage("verify", "Hashing installed files")
+        faults = self._faults(environment, frozenset(asked) or None)
+        baseline = read_baseline(site.state, site.python.prefix)
+        left = {each.name: each for each in baseline.seen.snapshot.distributions} if baseline else {}
+        twice = baseline.seen.doubled if baseline else frozenset()
+        mendings: list[Mending] = []
+        findings: list[Finding] = []
+        for name, found in sorted(faults.items()):
+            copies = by_name[name]
+            foreign = next((dist for dist in copies if dist.conda or dist.editable), None)
+            if foreign is not None:
+                findings.append(_foreign(foreign))
+                continue
+            known = left.get(name) if name not in twice else None
+            version, why = choose_version(
+                copies,
+                left=known.version if known and found.keys() & {_DOUBLED, _TORN} else "",
+                intact={dist.metadata_dir for dist in copies if _path(dist) not in _places(found)},
+            )
+            if asked.get(name):
+                version, why = asked[name], "as you say"
+            payload = self._payload(name, version, known, copies)
+            if payload is None and all(dist.origin for dist in copies if dist.version == version):
+                findings.append(_no_index(name, version))
+                continue
+            mendings.append(
+                Mending(
+                    name=name,
+                    version=version,
+                    before=tuple(dist.version for dist in copies),
+                    faults=tuple(found),
+                    why=why,
+                    payload=payload,
+                )
+            )
+        return RepairPlan(
+            environment=environment,
+            mendings=tuple(mendings),
+            findings=tuple(findings),
+            hashes={
+                each.name: left[each.name].hashes
+                for each in mendings
+                if each.name in left and left[each.name].version == each.version
+            },
+        )
+
+    def apply(self, plan: RepairPlan) -> Applied:
+        """Carry it out; snapshotted, so that `rollback` takes it back. Raises what `Applier.apply` raises."""
+        names = frozenset(each.name for each in plan.mendings)
+        broken = {each.name: each.before for each in plan.mendings}
+        listed: dict[str, list[RecordedFile]] = {}
+        versions = {**plan.environment.versions, **{each.name: each.version for each in plan.mendings}}
+
+        def fill(stage: Path) -> tuple[Arrival, ...]:
+            site = self.session.site
+            arrivals = [
+                site.payload_arrival(each.payload, [each.name]) for each in plan.mendings if each.payload
+            ]
+            pins = {each.name: each.version for each in plan.mendings if not each.payload}
+            if pins:
+                arrivals.append(self._fill(stage / "whole", pins, plan.hashes))
+            for arrival in (*arrivals, *self._other_versions(stage, plan)):
+                for holding in arrival.holdings:
+                    listed.setdefault(holding.distribution.name, []).extend(holding.files)
+            return tuple(arrivals)
+
+        def regard(holdings: Sequence[Holding]) -> tuple[Holding, ...]:
+            ground = Ground(exists=os.path.lexists, is_file=os.path.isfile)
+            return regard_broken(holdings, names, listed, ground)
+
+        order = Order(
+            operation=f"repair {', '.join(sorted(names))}",
+            seen=plan.environment,
+            summary={
+                "fingerprint": "",
+                "changes": [
+                    {
+                        "name": name,
+                        "action": "replace",
+                        "from": ", ".join(before),
+                        "to": versions[name],
+                    }
+                    for name, before in sorted(broken.items())
+                ],
+                "packs": [],
+                IN_FORCE: in_force(self.session.site.state).to_dict(),
+            },
+            fill=fill,
+            movement=Movement(leaving=names, expected=versions, touched=names),
+            regard=regard,
+            moment=plan.moment,
+        )
+        session = self.session
+        applier = Applier(
+            site=session.site, report=session.report, cancel=session.cancel, begun=session.begun
+        )
+        return applier.apply(order)
+
+    def _faults(
+        self, environment: Environment, names: frozenset[str] | None
+    ) -> dict[str, dict[str, set[str]]]:
+        """{name: {code: metadata folders}} of what is broken."""
+        owner = {_path(dist): dist.name for dist in environment.distributions}
+        _, unreadable = self.session.site.holdings(environment)
+        faults: dict[str, dict[str, set[str]]] = {}
+        for finding in (*self.session.site.verify(environment, names), *unreadable):
+            name = owner.get(Path(finding.file))
+            if name and finding.code in _FAULTS and (names is None or name in names):
+                faults.setdefault(name, {}).setdefault(finding.code, set()).add(finding.file)
+        return faults
+
+    def _payload(
+        self, name: str, version: str, known: SnapshotDistribution | None, copies: Sequence[Distribution]
+    ) -> Kept | None:
+        """Where the very bytes are kept: of the build as we left it, else of the one that is there."""
+        digests = [known.record_digest] if known and known.version == version else []
+        digests += [dist.record_digest for dist in copies if dist.version == version]
+        for digest in dict.fromkeys(each for each in digests if each):
+            wanted = SnapshotDistribution(name=name, version=version, record_digest=digest)
+            payload = self.session.site.find_distribution(wanted, "")
+            if payload is not None:
+                return payload
+        return None
+
+    def _fill(self, folder: Path, pins: Mapping[str, str], hashes: Mapping[str, tuple[str, ...]]) -> Arrival:
+        """These versions, from uv's cache where it has them, else from the index."""
+        site, cancel = self.session.site, self.session.cancel
+        known = {name: hashes[name] for name in pins if hashes.get(name)}
+
+        def fill(*, offline: bool) -> Arrival:
+            lock = site.lock_pins(pins, known, offline=offline, cancel=cancel)
+            place = folder / ("from-cache" if offline else "from-index")
+            return site.fill_stage(lock, place, pins, allow_builds=False, offline=offline, cancel=cancel)
+
+        try:
+            return fill(offline=True)
+        except CancelledError:
+            raise
+        except SafeInstallError:
+            return fill(offline=False)
+
+    def _other_versions(self, stage: Path, plan: RepairPlan) -> list[Arrival]:
+        """Wheels of torn versions that go away and have no RECORD: only they tell which files to take along."""
+        without = {
+            dist.name: dist.version
+            for dist in plan.environment.distributions
+            if not dist.record_digest
+            and any(each.name == dist.name and each.version != dist.version for each in plan.mendings)
+        }
+        found = []
+        for name, version in without.items():
+            try:
+                found.append(self._fill(stage / f"other-{name}", {name: version}, {}))
+            except CancelledError:
+                raise
+            except SafeInstallError:
+                continue  # What is left of it stays where it lies, and nobody owns it.
+        return found
+
+
+def _asked(text: str) -> tuple[str, str]:
+    """(canonical name, version or empty) of `NAME` or `NAME==VERSION`."""
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        raise _usage(text) from error
+    specifiers = list(requirement.specifier)
+    if requirement.url or requirement.extras or requirement.marker or len(specifiers) > 1:
+        raise _usage(text)
+    if specifiers and (specifiers[0].operator != "==" or "*" in specifiers[0].version):
+        raise _usage(text)
+    return canonicalize_name(requirement.name), specifiers[0].version if specifiers else ""
+
+
+def _path(dist: Distribution) -> Path:
+    return Path(dist.site, dist.metadata_dir)
+
+
+def _places(found: Mapping[str, set[str]]) -> set[Path]:
+    """The metadata folders something is wrong with, apart from there being two."""
+    return {Path(place) for code, places in found.items() if code != _DOUBLED for place in places}
+
+
+def _usage(text: str) -> UsageError:
+    return UsageError("usage", f"{text!r} is neither NAME nor NAME==VERSION.", context={"argument": text})
+
+
+def _not_installed(name: str) -> UsageError:
+    return UsageError(
+        "not-installed",
+        f"{name} is not installed, so there is nothing of it to repair.",
+        hints=(
+            Hint("roll-back", "`safe-install rollback` brings back what was removed."),
+            Hint("verify", "`safe-install verify` lists what is broken."),
+        ),
+    )
+
+
+def _foreign(dist: Distribution) -> Finding:
+    tool = "conda" if dist.conda else "an editable install"
+    return Finding(
+        code="not-repairable",
+        message=f"{dist.name} {dist.version} comes from {tool}, which alone can make it whole.",
+        hints=(Hint("reinstall-by-hand", f"Install {dist.name} again with the tool that installed it."),),
+    )
+
+
+def _no_index(name: str, version: str) -> Finding:
+    return Finding(
+        code="not-repairable",
+        message=f"{name} {version} was installed from a file or an address, and its files were not kept.",
+        hints=(
+            Hint("reinstall-by-hand", f"Install {name} again from where it came."),
+            Hint("name-version", f"Or name a version an index has: `safe-install repair {name}==VERSION`."),
+        ),
+    )
