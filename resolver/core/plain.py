@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -37,19 +38,32 @@ def from_plain(kind: type[_Value], value: object, where: str = "") -> _Value:
     """
     if not isinstance(value, dict):
         raise PlainError(f"{where or 'the value'} should be an object")
-    hints = typing.get_type_hints(kind)
-    known = {field.name: field for field in fields(cast("typing.Any", kind))}
-    unknown = sorted(str(key) for key in value if key not in known)
-    if unknown:
+    known = _fields_of(kind)
+    if not value.keys() <= known.keys():
+        unknown = sorted(str(key) for key in value if key not in known)
         raise PlainError(f"{where or 'the value'} has an unknown field {unknown[0]!r}")
     given = {}
-    for name, field in known.items():
-        place = f"{where}.{name}" if where else name
+    for name, (hint, required) in known.items():
         if name in value:
-            given[name] = _read(hints[name], value[name], place)
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise PlainError(f"{place} is missing")
+            found = value[name]
+            # Most fields are plain strings, and a list of snapshots has some hundred thousand of them.
+            if type(found) is hint:
+                given[name] = found
+            else:
+                given[name] = _read(hint, found, f"{where}.{name}" if where else name)
+        elif required:
+            raise PlainError(f"{where}.{name} is missing" if where else f"{name} is missing")
     return kind(**given)
+
+
+@functools.cache
+def _fields_of(kind: type) -> dict[str, tuple[typing.Any, bool]]:
+    """{field: (its type, whether it must be given)}."""
+    hints = typing.get_type_hints(kind)
+    return {
+        field.name: (hints[field.name], field.default is MISSING and field.default_factory is MISSING)
+        for field in fields(cast("typing.Any", kind))
+    }
 
 
 def _read(hint: object, value: object, where: str) -> object:
