@@ -15,18 +15,24 @@ _DEEPEST = 200
 """Folders in each other; whoever walks a tree recursively falls over a thousand."""
 
 
-def refuse_intruders(prefix: Path, staged: Layout, live: Layout, holdings: Sequence[Holding]) -> None:
-    """Raise RefusedError `unsafe-wheel` for a stage that would change more than its distributions. Blocks.
+def refuse_imposters(holdings: Sequence[Holding]) -> None:
+    """Raise RefusedError `unsafe-wheel` for a staged distribution that calls itself editable.
 
-    That is what would land on the interpreter, its configuration, the standard library or in our own folder;
-    links and devices, which no wheel can hold; and a distribution that calls itself editable, so that nobody
-    could ever replace it.
+    Nothing in a stage is; once live, nobody could ever replace it.
     """
     for holding in holdings:
         if holding.distribution.editable:
-            raise _unsafe(
-                holding.distribution.name, "it says that it is an editable install, which it is not"
-            )
+            raise _unsafe(holding.distribution.name, "it says that it is editable, which it is not")
+
+
+def refuse_intruders(prefix: Path, staged: Layout, live: Layout) -> None:
+    """Raise RefusedError `unsafe-wheel` for a stage that would change more than its distributions. Blocks.
+
+    That is what would land on the interpreter, its configuration, the standard library or in our own folder;
+    links and devices, which no wheel can hold; trees that are too deep to be walked.
+    """
+    if not prefix.is_dir():
+        return
     top = slashed(str(prefix))
     folders = [(top, 0)]
     while folders:

@@ -16,7 +16,7 @@ from .environment import read_distributions
 from .listing import list_tree
 from .metadata import digest_of
 from .records import check_files, read_record, slashed
-from .stage_checks import refuse_intruders
+from .stage_checks import refuse_imposters, refuse_intruders
 
 
 def stage_layout(prefix: Path, python: PythonInfo) -> Layout:
@@ -69,6 +69,7 @@ def read_stage(prefix: Path, python: PythonInfo, expected: Mapping[str, str]) ->
     """
     staged = stage_layout(prefix, python)
     live = Layout.of(python)
+    refuse_intruders(prefix, staged, live)
     holdings: list[Holding] = []
     places = {staged.purelib: live.purelib, staged.platlib: live.platlib}
     for site, live_site in places.items():
@@ -82,7 +83,7 @@ def read_stage(prefix: Path, python: PythonInfo, expected: Mapping[str, str]) ->
                 Holding(distribution=moved, files=files, metadata_path=f"{live_site}/{dist.metadata_dir}")
             )
     _check_names(holdings, expected)
-    refuse_intruders(prefix, staged, live, holdings)
+    refuse_imposters(holdings)
     arrival = Arrival(layout=staged, tree=list_tree([slashed(str(prefix))]), holdings=tuple(holdings))
     return Stage(arrival=arrival, flaws=tuple(_flaws(holdings, live, staged)))
 
