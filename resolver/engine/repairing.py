@@ -132,7 +132,8 @@ class Repair:
             if asked.get(name):
                 version, why = asked[name], "as you say"
             payload = self._payload(name, version, known, copies)
-            if payload is None and all(dist.origin for dist in copies if dist.version == version):
+            origins = [dist.origin for dist in (known, *copies) if dist and dist.version == version]
+            if payload is None and any(origins):
                 findings.append(_no_index(name, version))
                 continue
             mendings.append(

@@ -15,13 +15,33 @@ from .restoration import EXACT, KEEP, NOT_RESTORABLE, REMOVE, SAME_VERSION, Rest
 def distributions_back(site: Site, environment: Environment, snapshot: Snapshot) -> list[Restoration]:
     """One restoration for each distribution of the snapshot, and for each that came since."""
     then = {wanted.name for wanted in snapshot.distributions}
-    listed = Counter(dist.name for dist in environment.distributions)
-    doubled = {name for name, count in listed.items() if count > 1}
+    doubled_then = _doubled(wanted.name for wanted in snapshot.distributions)
+    doubled = _doubled(dist.name for dist in environment.distributions)
     items = [
         _distribution_back(site, wanted, environment, snapshot, doubled=wanted.name in doubled)
         for wanted in snapshot.distributions
+        if wanted.name not in doubled_then
     ]
+    items += [_doubled_back(name, environment, snapshot) for name in sorted(doubled_then)]
     return items + [_removal(dist) for dist in environment.distributions if dist.name not in then]
+
+
+def _doubled(names: Iterable[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
+def _doubled_back(name: str, environment: Environment, snapshot: Snapshot) -> Restoration:
+    """What was listed more than once then: nobody can say which files were whose, and nobody wants it back."""
+    then = sorted((each.version, each.record_digest) for each in snapshot.distributions if each.name == name)
+    now = sorted((each.version, each.record_digest) for each in environment.distributions if each.name == name)
+    return Restoration(
+        kind="distribution",
+        name=name,
+        how=KEEP if then == now else NOT_RESTORABLE,
+        before=" and ".join(version for version, _ in now),
+        after=" and ".join(version for version, _ in then),
+        reason="" if then == now else "it was listed more than once then; it stays as it is now",
+    )
 
 
 def _distribution_back(
@@ -46,7 +66,7 @@ def _way_back(
     if now and now.version == wanted.version and now.record_digest == wanted.record_digest:
         return KEEP, "", None
     if now and doubled:
-        return NOT_RESTORABLE, "it is listed more than once now, so its files are unknown; they stay", None
+        return NOT_RESTORABLE, f"it is listed more than once now; `safe-install repair {wanted.name}` mends that first", None
     if now and _is_foreign(now):
         return NOT_RESTORABLE, "what is there now was not installed as a wheel and stays", None
     payload = site.find_distribution(wanted, snapshot.created, snapshot.transaction)

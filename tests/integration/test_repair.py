@@ -1,0 +1,176 @@
+"""What is torn, listed twice or edited becomes whole again, by a transaction that can be taken back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from uv import find_uv_bin
+
+from comfyui_safe_install.tests.kit.installation import Installation, differences
+from comfyui_safe_install.tests.kit.waiting import wait_until
+
+_WHOLE = """
+import base64, hashlib, importlib.metadata, pathlib
+seen = []
+for dist in importlib.metadata.distributions():
+    name = dist.metadata["Name"]
+    assert name not in seen, f"{name} is listed twice"
+    seen.append(name)
+    assert dist.read_text("INSTALLER"), f"{name} is torn"
+    for file in dist.files:
+        path = pathlib.Path(dist.locate_file(file))
+        if file.hash is None:
+            continue
+        found = hashlib.new(file.hash.mode, path.read_bytes()).digest()
+        assert base64.urlsafe_b64encode(found).rstrip(b"=").decode() == file.hash.value, path
+print("whole")
+"""
+"""Told by Python itself, not by us."""
+
+
+@pytest.fixture
+def settled(here: Installation) -> Installation:
+    """An installation that we left."""
+    files = {"base/__init__.py": "ONE = 1\n", "base/sub/data.txt": "one\n"}
+    here.have("base", "1.0", files=files, entry_points={"base-tool": "base:ONE"})
+    here.have("kept", "1.0")
+    here.wheel("dep", "1.0")
+    assert here.run("install", here.source("demo", "dep"), "--yes").applied
+    return here
+
+
+def is_whole(here: Installation) -> bool:
+    """Whether every distribution is listed once and every file is what its RECORD says."""
+    return here.python(_WHOLE) == "whole" and here.run("verify").document["faults"] == []
+
+
+def double(here: Installation, version: str = "0.9") -> None:
+    """Let `base` be listed twice, as after an upgrade that was cut short; the older had a file of its own."""
+    whole = here.venv.site_packages / "base-1.0.dist-info"
+    older = whole.with_name(f"base-{version}.dist-info")
+    shutil.copytree(whole, older)
+    (here.venv.site_packages / "base" / "old.py").write_text("OLD = 1\n")
+    for name in ("METADATA", "RECORD"):
+        text = (older / name).read_text()
+        text = text.replace("base-1.0", f"base-{version}").replace("Version: 1.0", f"Version: {version}")
+        (older / name).write_text(text)
+    with (older / "RECORD").open("a") as record:
+        record.write("base/old.py,,\nbase/gone.py,,\n")
+
+
+def test_a_distribution_listed_twice(settled: Installation) -> None:
+    """The version we left comes back alone; what only the other copy owned is put aside, and a rollback is safe."""
+    before = settled.tree()
+    double(settled)
+    plan = settled.run("repair", "--plan").document
+    (item,) = plan["items"]
+    assert (item["name"], sorted(item["from"]), item["to"]) == ("base", ["0.9", "1.0"], "1.0")
+    assert "left" in item["why"]
+    assert settled.run("repair", "--yes").applied
+    assert is_whole(settled)
+    record = "lib/python3.11/site-packages/base-1.0.dist-info"
+    changed = differences(before, settled.tree())
+    assert all(record in path for path in changed), changed
+    answer = settled.run("rollback", "--yes")
+    assert answer.code == 0, answer
+    assert is_whole(settled)
+
+
+def test_the_user_says_which_version(settled: Installation) -> None:
+    """NAME==VERSION counts more than what we think right."""
+    double(settled)
+    settled.wheel("base", "3.0")
+    assert settled.run("repair", "base==3.0", "--yes").applied
+    assert settled.versions()["base"] == "3.0"
+    assert is_whole(settled)
+    assert not (settled.venv.site_packages / "base" / "old.py").exists()
+
+
+@pytest.mark.parametrize("lacking", ["INSTALLER", "RECORD", "METADATA"])
+def test_a_torn_distribution(settled: Installation, lacking: str) -> None:
+    """Files are missing, and what an installer writes last: everything comes back, and nothing else changes."""
+    before = settled.tree()
+    site = settled.venv.site_packages
+    (site / "base-1.0.dist-info" / lacking).unlink()
+    (site / "base-1.0.dist-info" / "INSTALLER").unlink(missing_ok=True)
+    (site / "base" / "__init__.py").unlink()
+    (settled.venv.scripts / "base-tool").unlink()
+    assert settled.run("repair", "--yes").applied
+    assert is_whole(settled)
+    changed = differences(before, settled.tree())
+    assert all("base-1.0.dist-info" in path for path in changed), changed
+    assert settled.run("verify").document["drift"]["items"] == []
+
+
+def test_an_upgrade_that_was_killed(settled: Installation) -> None:
+    """pip was killed before it wrote RECORD of the new version: the version we left comes back, clean."""
+    before = settled.tree()
+    settled.wheel("base", "2.0", files={"base/__init__.py": "TWO = 2\n", "base/only_in_two.py": ""})
+    subprocess.run(
+        [find_uv_bin(), "pip", "install", "-q", "--upgrade", "--python", str(settled.venv.python), "base"],
+        check=True, timeout=60,
+    )  # fmt: skip
+    (settled.venv.site_packages / "base-2.0.dist-info" / "RECORD").unlink()
+    (settled.venv.site_packages / "base-2.0.dist-info" / "INSTALLER").unlink()
+    (settled.venv.site_packages / "base" / "__init__.py").unlink()
+    assert settled.run("repair", "base", "--yes").applied
+    assert settled.versions()["base"] == "1.0"
+    assert is_whole(settled)
+    changed = differences(before, settled.tree())
+    assert all("base-1.0.dist-info" in path for path in changed), changed
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_an_install_that_was_really_killed(settled: Installation) -> None:
+    """What uv left half done becomes whole."""
+    files = {f"big/m{number}.py": f"N = {number}\n" for number in range(3000)}
+    settled.wheel("big", "1.0", files={"big/__init__.py": "", **files})
+    info = settled.venv.site_packages / "big-1.0.dist-info"
+    process = subprocess.Popen(
+        [find_uv_bin(), "pip", "install", "-q", "--python", str(settled.venv.python),
+         "--link-mode", "copy", "big"]
+    )  # fmt: skip
+    wait_until(lambda: info.exists() or process.poll() is not None)
+    process.kill()
+    process.wait()
+    assert not (info / "INSTALLER").exists()
+    assert settled.run("repair", "--yes").applied
+    assert settled.versions()["big"] == "1.0"
+    assert is_whole(settled)
+
+
+def test_edited_files_need_a_yes_and_are_kept(settled: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's edits are not thrown away unasked; without a network uv's cache or a payload is enough."""
+    file = settled.venv.site_packages / "base" / "__init__.py"
+    subprocess.run(
+        [find_uv_bin(), "pip", "install", "-q", "--reinstall", "--link-mode", "copy", "--python",
+         str(settled.venv.python), "base==1.0"],
+        check=True, timeout=60,
+    )  # fmt: skip
+    file.write_text("MINE = 1\n")
+    answer = settled.run("repair")
+    assert (answer.code, answer.error) == (3, "consent-needed")
+    assert file.read_text() == "MINE = 1\n"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    assert settled.run("repair", "base", "--yes").applied
+    assert is_whole(settled)
+    kept = [path for path in settled.area.rglob("__init__.py") if path.read_text() == "MINE = 1\n"]
+    assert kept
+
+
+def test_what_cannot_be_repaired_here(settled: Installation) -> None:
+    """Names nobody has, and builds no index has, are answered with what to do; nothing is changed."""
+    before = settled.tree()
+    assert settled.run("repair", "nothing").error == "not-installed"
+    assert settled.run("repair", "base>=1").error == "usage"
+    assert settled.run("repair", "--yes").document["applied"] is None
+    assert settled.tree() == before
+    settled.have_build("local", "1.0")
+    (settled.venv.site_packages / "local" / "__init__.py").unlink()
+    answer = settled.run("repair", "--yes")
+    assert answer.document["applied"] is None
+    (finding,) = answer.document["plan"]["findings"]
+    assert finding["code"] == "not-repairable"
