@@ -83,6 +83,7 @@ def _run(
         return (run_recover if args.command == "recover" else run_history)(console, args), 0
     from .changes import install, lock, plan, rollback, sync, uninstall
     from .disk import disk, prune
+    from .guard import guard
     from .places import find_comfyui
     from .progress import TerminalReporter
     from .questions import verify, why
@@ -99,6 +100,7 @@ def _run(
         "rollback": rollback,
         "repair": repair,
         "snapshot": snapshot,
+        "guard": guard,
         "disk": disk,
         "prune": prune,
         "verify": verify,

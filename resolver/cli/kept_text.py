@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..core.snapshot import Snapshot, SnapshotDiff
 from ..engine.applying import Applied
@@ -121,9 +121,12 @@ def verification_lines(outcome: Verification, style: Style, *, verbose: bool) ->
     yield f"{outcome.checked} packages checked: {state}"
 
 
-def list_lines(snapshots: Sequence[Snapshot], sizes: Mapping[str, int]) -> Iterator[str]:
+def list_lines(
+    snapshots: Sequence[Snapshot], sizes: Mapping[str, int], full: Collection[str] = ()
+) -> Iterator[str]:
     """One line for each snapshot, with the room that only it takes."""
     if not snapshots:
         yield "No snapshots yet."
     for snapshot in snapshots:
-        yield f"{size_words(sizes.get(snapshot.id, 0)):>9}  {snapshot_words(snapshot)}"
+        mark = "  full" if snapshot.id in full else ""
+        yield f"{size_words(sizes.get(snapshot.id, 0)):>9}  {snapshot_words(snapshot)}{mark}"

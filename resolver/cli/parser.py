@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from ..errors import Hint, UsageError
+from .guard_options import add_guard
 from .options import GLOBAL_DEFAULTS, IN_PLACE, Parser, add_planning_options, add_yes, global_options
 
 _EXIT_CODES = """\
@@ -188,6 +189,9 @@ class _Commands:
         create.add_argument(
             "--label", default="", metavar="TEXT", help="your name for it; it is then kept for ever"
         )
+        create.add_argument(
+            "--full", action="store_true", help="keep a copy of every file, so that any damage can be undone"
+        )
         add("list", "list the snapshots, newest first", example="snapshot list")
         add("show", "show one snapshot", an_id, example="snapshot show good")
         add(
@@ -220,6 +224,7 @@ class _Commands:
         add("pin", "keep a snapshot for ever", an_id, example="snapshot pin 20260131")
         add("unpin", "let a snapshot go when it is old", an_id, example="snapshot unpin 20260131")
         add("remove", "remove a snapshot and what only it keeps", an_id, example="snapshot remove 20260131")
+        add_guard(self._command)
         self._command(
             "disk", "show how much room everything kept takes, and what each snapshot keeps", "disk"
         )
@@ -249,6 +254,10 @@ class _Commands:
             "check every installed file against its RECORD, and show what others changed",
             "verify",
             "verify --accept           # take what others changed as wanted",
+            "verify --snapshot good    # compare every file with a full snapshot",
+        )
+        verify.add_argument(
+            "--snapshot", default="", metavar="ID", help="compare with this full snapshot instead"
         )
         verify.add_argument(
             "--accept", action="store_true", help="take everything as it is now: only later changes are shown"

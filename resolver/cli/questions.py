@@ -7,12 +7,15 @@ import argparse
 from ..engine import explaining
 from ..engine.drift import accept
 from .drift_text import drift_lines
+from .guard import verify_snapshot
 from .kept_text import verification_lines, why_lines
 from .work import Outcome, Work
 
 
 def verify(work: Work, args: argparse.Namespace) -> Outcome:
     """Check every file and show what others changed; exit code 1 where something is damaged."""
+    if args.snapshot:
+        return verify_snapshot(work, args.snapshot)
     outcome = explaining.verify(work.session)
     console = work.console
     console.say(drift_lines(outcome.drift, console.out_style, verbose=console.verbose))

@@ -10,12 +10,14 @@ from ..core.snapshot import Snapshot, SnapshotDiff, diff_snapshots, to_dict
 from ..engine.collecting import remove_snapshot
 from ..engine.disk_use import own_bytes
 from ..engine.exclusion import alone
+from ..engine.guarding import keep_full
 from ..engine.in_force import snapshot_now
 from ..engine.stillness import look_when_still
 from ..ports import Site
 from ..transaction.runner import refuse_unfinished
 from .console import plain
 from .disk_text import freed_lines
+from .guard import copy_lines, usage_of
 from .kept_text import list_lines, snapshot_diff_lines, snapshot_lines, snapshot_words
 from .plan_text import finding_lines
 from .work import Outcome, Work
@@ -30,21 +32,24 @@ def snapshot(work: Work, args: argparse.Namespace) -> Outcome:
     if args.action == "list":
         found = store.list()
         sizes = own_bytes(cast("Site", work.site))
-        work.console.say(list_lines(found.snapshots, sizes))
+        full = frozenset(work.site.guard.store.manifests())
+        work.console.say(list_lines(found.snapshots, sizes, full))
         work.console.note(*finding_lines(found.findings, work.console.err_style, verbose=True))
         return Outcome(
             {
                 "ok": True,
                 "snapshots": [
-                    {**summary(each), "own_bytes": sizes.get(each.id, 0)} for each in found.snapshots
+                    {**summary(each), "own_bytes": sizes.get(each.id, 0), "full": each.id in full}
+                    for each in found.snapshots
                 ],
                 "findings": [each.to_dict() for each in found.findings],
             }
         )
     if args.action == "show":
         shown = store.get(args.id)
-        work.console.say(snapshot_lines(shown))
-        return Outcome({"ok": True, "snapshot": to_dict(shown)})
+        usage, words = usage_of(work, shown.id)
+        work.console.say([*snapshot_lines(shown), *words])
+        return Outcome({"ok": True, "snapshot": to_dict(shown), "full": usage})
     if args.action == "diff":
         return _diff(work, args)
     if args.action == "export":
@@ -56,7 +61,7 @@ def snapshot(work: Work, args: argparse.Namespace) -> Outcome:
 
 
 def _change(work: Work, args: argparse.Namespace) -> Outcome:
-    store = work.site.snapshots
+    store, copy = work.site.snapshots, None
     if args.action == "remove":
         return _remove(work, args.id)
     # The environment must hold still for a new one; the others are about what is stored.
@@ -64,15 +69,18 @@ def _change(work: Work, args: argparse.Namespace) -> Outcome:
         if args.action == "create":
             refuse_unfinished(work.site.state)
             environment = work.site.environment()
-            done = store.save(snapshot_now(work.site, environment, "by hand", label=args.label.strip()))
+            taken = snapshot_now(work.site, environment, "by hand", label=args.label.strip())
+            session = work.session
+            copy = keep_full(session.site, taken.id, session.report, session.cancel, wanted=args.full or None)
+            done = store.save(taken)
         elif args.action == "import":
             done = store.import_(Path(args.file))
         elif args.action == "label":
             done = store.label(args.id, args.text)
         else:
             done = store.pin(args.id, pinned=args.action == "pin")
-    work.console.say([snapshot_words(done)])
-    return Outcome({"ok": True, "snapshot": summary(done)})
+    work.console.say([snapshot_words(done), *(copy_lines(copy, work.console.out_style) if copy else ())])
+    return Outcome({"ok": True, "snapshot": summary(done), "full": copy.to_dict() if copy else None})
 
 
 def _remove(work: Work, name: str) -> Outcome:
