@@ -1,4 +1,4 @@
-"""Run by ComfyUI before it loads any pack: finishes or undoes what a crash interrupted.
+"""Run by ComfyUI before it loads any pack: finishes or undoes what a crash interrupted, applies what waits.
 
 Only the standard library, because the crash may have left other packages broken; everything of ours is
 loaded by path, because ComfyUI runs this file alone. Nothing here raises or exits: ComfyUI must start.
@@ -32,6 +32,18 @@ def recover_at_start() -> None:
     report = _load("resolver.transaction.recover").recover(state, _roots(folder_paths))
     for line in report.lines():
         _LOG.warning("Safe Install: %s", line)
+
+
+def apply_what_waits() -> None:
+    """Apply what waits for this start, and log what came of it. Blocks; not after a recovery that failed."""
+    import folder_paths
+
+    state = _state_folder(folder_paths)
+    if not (state / "transactions").is_dir() or not _load("resolver.transaction.recover").deferred(state):
+        return
+    waiting = _load("resolver.transaction.waiting")
+    for attempt in waiting.apply_waiting(state, _roots(folder_paths), waiting.Interpreter.running()):
+        _LOG.warning("Safe Install: %s", attempt.line)
 
 
 def notice_drift() -> None:
@@ -70,16 +82,17 @@ def _load(module: str) -> Any:
 
 
 def _explain(error: BaseException) -> None:
-    """Log why recovery did not finish: our own errors in their words, others with their traceback."""
+    """Log why that did not finish: our own errors in their words, others with their traceback."""
     if hasattr(error, "code") and hasattr(error, "hints"):
         hints = " ".join(hint.text for hint in error.hints)
         _LOG.error("Safe Install: %s %s", error, hints)
     else:
-        _LOG.error("Safe Install: the check for an interrupted installation failed.", exc_info=error)
+        _LOG.error("Safe Install: the check for interrupted and waiting changes failed.", exc_info=error)
 
 
 try:
     recover_at_start()
+    apply_what_waits()
 except KeyboardInterrupt:
     raise
 except BaseException as error:  # noqa: BLE001  even a SystemExit from below must not keep ComfyUI from starting

@@ -16,7 +16,7 @@ from .parser import parse
 from .signals import CalmDown, interruptible
 from .waiting import until_free
 
-_ANYWAY = ("recover", "history")
+_ANYWAY = ("recover", "history", "deferred")
 """Commands that need no package and no interpreter."""
 
 
@@ -77,6 +77,13 @@ def _failure(error: BaseException) -> SafeInstallError:
 def _run(
     console: Console, args: argparse.Namespace, cancel: threading.Event, calm_down: CalmDown
 ) -> tuple[Mapping[str, object], int]:
+    if args.command == "deferred":
+        from .deferred import run_deferred
+
+        return run_deferred(console, args)
+    from .deferred import tell_news
+
+    tell_news(console, args)
     if args.command in _ANYWAY:
         from .recovery import run_history, run_recover
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.merge import Policy
@@ -19,7 +20,7 @@ from ..engine.session import refused
 from ..errors import Hint, RefusedError, SafeInstallError
 from ..transaction.history import TransactionRecord, read_transaction
 from .console import Console
-from .kept_text import applied_lines, rollback_lines
+from .kept_text import applied_lines, deferred_lines, rollback_lines
 from .plan_text import comparison_lines, counted, plan_lines, warning_lines
 from .work import Outcome, Work
 
@@ -67,7 +68,8 @@ def sync(work: Work, args: argparse.Namespace) -> Outcome:
 def uninstall(work: Work, args: argparse.Namespace) -> Outcome:
     """Remove a pack."""
     with work.session.plan_uninstall(args.pack) as planned:
-        return _apply(work, args, planned)
+        options = replace(planned.options, at_next_start=args.at_next_start)
+        return _apply(work, args, replace(planned, options=options))
 
 
 def rollback(work: Work, args: argparse.Namespace) -> Outcome:
@@ -81,14 +83,19 @@ def rollback(work: Work, args: argparse.Namespace) -> Outcome:
         return Outcome(document if args.plan else {"ok": True, "plan": document, "applied": None})
     reasons = _rollback_reasons(planned)
     consent(console, args, reasons, lambda: rollback_lines(planned, console.err_style))
-    applied = carry_out(work, lambda: rolling.apply(planned))
-    console.say(applied_lines(applied, console.out_style))
-    return Outcome({"ok": True, "plan": document, "applied": applied.to_dict()})
+    return done(
+        work, document, carry_out(work, lambda: rolling.apply(planned, at_next_start=args.at_next_start))
+    )
 
 
 def options_of(args: argparse.Namespace) -> Options:
     """The planning options of a command."""
-    return Options(policy=Policy(args.policy), strategy=args.strategy, allowed=frozenset().union(*args.allow))
+    return Options(
+        policy=Policy(args.policy),
+        strategy=args.strategy,
+        allowed=frozenset().union(*args.allow),
+        at_next_start=getattr(args, "at_next_start", False),
+    )
 
 
 def show_plan(console: Console, plan: Plan) -> None:
@@ -112,9 +119,17 @@ def _apply(work: Work, args: argparse.Namespace, planned: Planned) -> Outcome:
     count = counted(len(plan.violating), "decision")
     reasons = [f"{count} against somebody's requirement line"] if plan.violating else []
     consent(console, args, reasons, lambda: plan_lines(plan, console.err_style))
-    applied = carry_out(work, lambda: work.session.apply(planned))
-    console.say(applied_lines(applied, console.out_style))
-    return Outcome({"ok": True, "plan": document, "applied": applied.to_dict()})
+    return done(work, document, carry_out(work, lambda: work.session.apply(planned)))
+
+
+def done(work: Work, plan_document: Mapping[str, object], applied: Applied) -> Outcome:
+    """What was done, or that it waits, in words and as a document."""
+    console, style = work.console, work.console.out_style
+    if applied.deferred:
+        console.say(deferred_lines(applied, style))
+        return Outcome({"ok": True, "plan": plan_document, "applied": None, "deferred": applied.to_dict()})
+    console.say(applied_lines(applied, style))
+    return Outcome({"ok": True, "plan": plan_document, "applied": applied.to_dict()})
 
 
 def _runs_scripts(planned: Planned) -> bool:

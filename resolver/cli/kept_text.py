@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..core.snapshot import Snapshot, SnapshotDiff
 from ..engine.applying import Applied
+from ..engine.deferring import next_steps
 from ..engine.explaining import Verification, Why
 from ..engine.restoration import RollbackPlan
 from .console import Style, plain
@@ -32,6 +33,16 @@ def applied_lines(applied: Applied, style: Style) -> Iterator[str]:
         yield f"To undo: safe-install rollback {plain(applied.snapshot)}"
     if applied.restart != "none":
         yield "Restart ComfyUI for the change to count."
+
+
+def deferred_lines(applied: Applied, style: Style) -> Iterator[str]:
+    """Why a change waits, and what happens next."""
+    deferred = applied.deferred
+    if deferred is None:
+        return
+    yield f"{style('yellow', 'Waiting')}: {plain(applied.operation)}. {plain(deferred.said)}"
+    yield from finding_lines(applied.findings, style, verbose=True)
+    yield from next_steps(plain(applied.transaction))
 
 
 def rollback_lines(plan: RollbackPlan, style: Style) -> Iterator[str]:

@@ -77,6 +77,15 @@ def add_yes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="agree to the plan and the decisions shown")
 
 
+def add_when(parser: argparse.ArgumentParser) -> None:
+    """The option that puts a change off."""
+    parser.add_argument(
+        "--at-next-start",
+        action="store_true",
+        help="download and try it now, but change nothing before ComfyUI starts again",
+    )
+
+
 def add_planning_options(parser: argparse.ArgumentParser) -> None:
     """The options that say how a plan is made."""
     parser.add_argument(

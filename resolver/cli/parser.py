@@ -7,7 +7,15 @@ from collections.abc import Sequence
 
 from ..errors import Hint, UsageError
 from .guard_options import add_guard
-from .options import GLOBAL_DEFAULTS, IN_PLACE, Parser, add_planning_options, add_yes, global_options
+from .options import (
+    GLOBAL_DEFAULTS,
+    IN_PLACE,
+    Parser,
+    add_planning_options,
+    add_when,
+    add_yes,
+    global_options,
+)
 
 _EXIT_CODES = """\
 exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 refused (consent or policy), 4 busy,
@@ -121,6 +129,7 @@ class _Commands:
         install.add_argument("sources", nargs="+", metavar="SOURCE", help=_SOURCE_HELP)
         add_planning_options(install)
         add_yes(install)
+        add_when(install)
         uninstall = self._command(
             "uninstall",
             "remove a pack and the packages only it brought",
@@ -128,6 +137,7 @@ class _Commands:
         )
         uninstall.add_argument("pack", metavar="PACK", help="its folder name in custom_nodes")
         add_yes(uninstall)
+        add_when(uninstall)
         lock = self._command(
             "lock",
             "write the full lock of core and all packs as pylock.toml (PEP 751)",
@@ -143,6 +153,7 @@ class _Commands:
         )
         add_planning_options(sync)
         add_yes(sync)
+        add_when(sync)
 
     def _kept(self) -> None:
         rollback = self._command(
@@ -156,6 +167,7 @@ class _Commands:
         )
         rollback.add_argument("--plan", action="store_true", help="only show what would come back, and how")
         add_yes(rollback)
+        add_when(rollback)
         repair = self._command(
             "repair",
             "make packages whole again that are torn, listed twice or edited in place",
@@ -169,6 +181,7 @@ class _Commands:
         repair.add_argument("--plan", action="store_true", help="only show what would be repaired, and how")
         add_yes(repair)
         self._command("recover", "undo or finish what an interrupted run has left", "recover")
+        self._deferred()
         self._command("history", "list the changes made so far, newest first", "history")
         snapshot = self._command(
             "snapshot",
@@ -247,6 +260,21 @@ class _Commands:
             action="store_true",
             help="count no more on another ComfyUI that used this environment and is gone for good",
         )
+
+    def _deferred(self) -> None:
+        deferred = self._command(
+            "deferred",
+            "what waits for the next start of ComfyUI: list it, apply it now, cancel it",
+            "deferred list",
+            "deferred cancel 20260131T120000",
+        )
+        kinds = deferred.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
+        self._command("list", "list what waits, oldest first", "deferred list", within=kinds)
+        words = "apply what waits now, with ComfyUI stopped: all in their order, or one"
+        apply = self._command("apply", words, "deferred apply", within=kinds)
+        apply.add_argument("id", nargs="?", default="", metavar="ID", help="id, or unique beginning of one")
+        cancel = self._command("cancel", "give up what waits", "deferred cancel ID", within=kinds)
+        cancel.add_argument("id", metavar="ID", help="id, or unique beginning of one")
 
     def _questions(self) -> None:
         verify = self._command(

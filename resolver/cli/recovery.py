@@ -16,11 +16,14 @@ def run_recover(console: Console, args: argparse.Namespace) -> Mapping[str, obje
     """Settle what an interrupted run has left; the JSON document."""
     comfyui = find_comfyui(args.comfyui)
     state = state_folder(comfyui, args.state)
-    roots = _roots(console, comfyui, args.python, state) if unfinished(state) else ()
+    roots = roots_of(console, comfyui, args.python, state) if unfinished(state) else ()
     report = recover(state, roots)
     waiting = deferred(state)
     lines = [plain(line) for line in report.lines()] or ["Nothing to recover."]
-    lines += [f"The change {plain(each)} waits for the next start of ComfyUI." for each in waiting]
+    lines += [
+        f"The change {plain(each)} waits for the next start of ComfyUI; see `safe-install deferred list`."
+        for each in reversed(waiting)
+    ]
     console.say(lines)
     return {"ok": True, **report.to_dict(), "deferred": list(waiting)}
 
@@ -33,7 +36,7 @@ def run_history(console: Console, args: argparse.Namespace) -> Mapping[str, obje
     return {"ok": True, "transactions": [record.to_dict() for record in records]}
 
 
-def _roots(console: Console, comfyui: Path, python: Path | None, state: Path) -> tuple[Path, ...]:
+def roots_of(console: Console, comfyui: Path, python: Path | None, state: Path) -> tuple[Path, ...]:
     """The folders recovery may change things in: as every other command has them, else by simpler means."""
     try:
         from ..wiring import open_site
@@ -52,3 +55,7 @@ def _history_lines(records: tuple[TransactionRecord, ...]) -> Iterator[str]:
         state = "waits for the next start" if record.deferred and not record.ended else state
         words = [record.started[:19], record.id, state, record.operation]
         yield "  ".join(plain(word) for word in words if word)
+        if record.deferred and record.tries:
+            yield f"    tried in vain: {record.tries}"
+        if record.was_deferred and record.reason:
+            yield f"    it had waited for a start: {plain(record.reason)}"

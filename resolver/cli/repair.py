@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Iterator
 
 from ..engine.repairing import Mending, Repair, RepairPlan
-from .changes import carry_out, consent
+from .changes import carry_out, consent, done
 from .console import Style, plain
-from .kept_text import applied_lines
 from .plan_text import finding_lines
 from .work import Outcome, Work
 
@@ -34,9 +33,7 @@ def repair(work: Work, args: argparse.Namespace) -> Outcome:
     edited = [each.name for each in planned.mendings if each.edited]
     reasons = [f"files that somebody edited are replaced in {', '.join(edited)}"] if edited else []
     consent(console, args, reasons, lambda: repair_lines(planned, console.err_style))
-    applied = carry_out(work, lambda: repairing.apply(planned))
-    console.say(applied_lines(applied, console.out_style))
-    return Outcome({"ok": True, "plan": document, "applied": applied.to_dict()})
+    return done(work, document, carry_out(work, lambda: repairing.apply(planned)))
 
 
 def repair_lines(plan: RepairPlan, style: Style) -> Iterator[str]:

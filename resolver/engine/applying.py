@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -267,7 +267,8 @@ class Applier:
         findings: list[Finding] = []
         changed = {*order.movement.leaving, *order.movement.touched}
         findings += outdated_by(self.site.state, changed, applied.transaction)
-        for act in (lambda: order.settle(applied), self._collect):
+        acts: tuple[Callable[[], None], ...] = (lambda: order.settle(applied), self._collect)
+        for act in acts:
             try:
                 act()
             except (OSError, SafeInstallError) as error:

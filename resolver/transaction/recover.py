@@ -95,10 +95,16 @@ def recover(state_dir: Path, roots: Sequence[Path], *, lock: OwnerLock | None = 
     absolute = [root.absolute() for root in roots]
     if lock is not None:
         return _recover_all(state_dir, absolute)
-    # Another state folder may share what is below the roots; a held lock lies in a folder that is there.
-    areas = [root for root in absolute if root.name.startswith(_AREA) and root.is_dir()]
-    with PlaceLock(state_dir, areas, "recover"):
+    with PlaceLock(state_dir, areas_among(absolute), "recover"):
         return _recover_all(state_dir, absolute)
+
+
+def areas_among(roots: Sequence[Path]) -> list[Path]:
+    """The hidden folders whose locks are to be held, because another state folder may share what is there.
+
+    A held lock lies in a folder that is there.
+    """
+    return [root for root in roots if root.name.startswith(_AREA) and root.is_dir()]
 
 
 def _recover_all(state_dir: Path, roots: Sequence[Path]) -> RecoveryReport:

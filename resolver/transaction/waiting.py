@@ -7,10 +7,11 @@ next one is looked at.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import Hint, RecoveryNeededError, SafeInstallError, UsageError
@@ -18,16 +19,18 @@ from . import folder
 from .bytecode import follow_bytecode
 from .holders import holders_of
 from .installed import faults_after, list_installed
-from .lockfile import OwnerLock, lock_path
+from .note import LOCKED as IN_USE
 from .note import Note, load_note
+from .place_lock import PlaceLock
 from .premises import Broken, broken_premises
-from .recover import deferred
+from .recover import areas_among, deferred
 from .resnapping import refresh_snapshot
 from .runner import Transaction
 from .steps import FilesLockedError
 
 APPLIED, REFUSED, FAILED, LOCKED, ELSEWHERE = "applied", "refused", "failed", "locked", "elsewhere"
 
+CANCELLED = "cancelled by the user"
 MANY_TRIES = 3
 """After so many tries in vain it is said that waiting alone does not help."""
 
@@ -164,11 +167,12 @@ def apply_waiting(
     state_dir = state_dir.absolute()
     if not deferred(state_dir):
         return ()
+    absolute = [root.absolute() for root in roots]
     attempts = []
-    with OwnerLock(lock_path(state_dir), "apply what waits"):
+    with PlaceLock(state_dir, areas_among(absolute), "apply what waits"):
         for each in list_waiting(state_dir):
             if only in ("", each.id):
-                attempts.append(_attempt(state_dir, [root.absolute() for root in roots], interpreter, each))
+                attempts.append(_attempt(state_dir, absolute, interpreter, each))
     return tuple(attempts)
 
 
@@ -179,16 +183,16 @@ def cancel_waiting(state_dir: Path, roots: Sequence[Path], identifier: str) -> t
     `deferred-not-found`, BusyError, RecoveryNeededError.
     """
     state_dir = state_dir.absolute()
-    with OwnerLock(lock_path(state_dir), "cancel what waits"):
+    absolute = [root.absolute() for root in roots]
+    with PlaceLock(state_dir, areas_among(absolute), "cancel what waits"):
         find_waiting(state_dir, identifier)
-        absolute = [root.absolute() for root in roots]
         try:
             transaction = Transaction.resume(state_dir, identifier, absolute)
         except RecoveryNeededError as error:
             if error.code != "steps-refused":
                 raise
             transaction = Transaction.resume(state_dir, identifier, absolute, without_steps=True)
-        transaction.roll_back("cancelled by the user")
+        transaction.roll_back(CANCELLED)
         return transaction.leftovers
 
 
@@ -227,9 +231,12 @@ def _apply(transaction: Transaction, each: Waiting, note: Note, state_dir: Path)
     except FilesLockedError as error:
         if not transaction.can_wait:
             raise
-        transaction.defer(note.to_dict())
+        holders = [holder.words for holder in holders_of(error.paths)]
+        used = f" (used by: {', '.join(holders)})" if holders else ""
+        reason = f"{error.message}{used}."
+        locked = (*(str(path) for path in error.paths if os.path.lexists(path)), *holders)
+        transaction.defer(replace(note, why=IN_USE, said=reason, locked=locked).to_dict())
         tries = each.tries + 1
-        reason = f"{error.message}{used_by(error.paths)}."
         return Attempt(id=each.id, operation=each.operation, outcome=LOCKED, reason=reason, tries=tries)
     faults = faults_after(
         before,
@@ -251,12 +258,6 @@ def _refuse(transaction: Transaction, each: Waiting, broken: Sequence[Broken]) -
     reason = f"{broken[0].message}{more} Plan it again."
     transaction.roll_back(reason)
     return Attempt(id=each.id, operation=each.operation, outcome=REFUSED, reason=reason, broken=tuple(broken))
-
-
-def used_by(paths: Sequence[Path]) -> str:
-    """Who uses these files, as ` (used by ...)`; empty where nobody can tell."""
-    known = holders_of(paths)
-    return f" (used by: {', '.join(each.words for each in known)})" if known else ""
 
 
 def _note(state_dir: Path, identifier: str, digest: str) -> Note:

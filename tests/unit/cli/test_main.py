@@ -205,7 +205,7 @@ def test_recover_names_what_waits_for_the_next_start(
     assert code == 0
     assert out.splitlines() == [
         "Nothing to recover.",
-        f"The change {transaction.id} waits for the next start of ComfyUI.",
+        f"The change {transaction.id} waits for the next start of ComfyUI; see `safe-install deferred list`.",
     ]
     assert "waits for the next start" in run_main(capsys, "history", "--comfyui", str(comfy))[1]
     assert json.loads(run_main(capsys, "recover", "--json", "--comfyui", str(comfy))[1])["deferred"] == [
