@@ -179,8 +179,9 @@ def _project_page(index: IndexServer, project: str) -> bytes | None:
         attributes = ""
         if file.suffix == ".whl":
             metadata = _metadata_of(file)
-            attributes = f' data-core-metadata="sha256={hashlib.sha256(metadata).hexdigest()}"'
-            bounds = parse_email(metadata)[0].get("requires_python")
+            if metadata is not None:
+                attributes = f' data-core-metadata="sha256={hashlib.sha256(metadata).hexdigest()}"'
+            bounds = parse_email(metadata or b"")[0].get("requires_python")
             if bounds:
                 attributes += f' data-requires-python="{escape(bounds)}"'
         rows.append(f'<a href="/files/{file.name}#sha256={digest}"{attributes}>{file.name}</a><br>')
@@ -195,7 +196,14 @@ def _project_of(filename: str) -> str:
     return ""
 
 
-def _metadata_of(wheel: Path) -> bytes:
-    with zipfile.ZipFile(wheel) as archive:
-        member = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        return archive.read(member)
+def _metadata_of(wheel: Path) -> bytes | None:
+    """None for a wheel without any, or one that cannot be read, unless its metadata lies beside it."""
+    beside = wheel.with_name(f"{wheel.name}.metadata")
+    if beside.is_file():
+        return beside.read_bytes()
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            member = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+            return archive.read(member)
+    except (zipfile.BadZipFile, StopIteration, RuntimeError, OSError):
+        return None
