@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import CancelledError, Hint, RefusedError
+from ..transaction import fs
 from ..transaction.fs import read_regular
 
+_DEEPEST = 100
+"""Folders in each other; whoever walks a tree recursively falls over a thousand."""
 _LARGEST_GIT_FILE = 64 * 1024
 """Bytes of a `.git` file, which holds one path."""
 
@@ -33,7 +36,7 @@ def copy_tree(source: Path, target: Path, *, cancel: threading.Event | None = No
     the folder (a worktree or submodule), since two work trees must not share one repository. What is left
     of `target` after a failure is for the caller to remove.
 
-    Raises RefusedError `special-file`, CancelledError; OSError as it comes.
+    Raises RefusedError `special-file`, `tree-too-deep`, CancelledError; OSError as it comes.
     """
     left_out: list[str] = []
     folders = [(source, target)]
@@ -44,6 +47,7 @@ def copy_tree(source: Path, target: Path, *, cancel: threading.Event | None = No
             relative = Path(entry.path).relative_to(source)
             if cancel is not None and cancel.is_set():
                 raise CancelledError("cancelled", "Copying the pack was cancelled.")
+            _refuse_depth(relative)
             if entry.name == "__pycache__" or relative.parts[-2:] == (".git", "hooks"):
                 continue
             if _is_link(entry):
@@ -73,6 +77,7 @@ def check_tree(root: Path) -> TreeSize:
     while folders:
         for entry in _entries(folders.pop()):
             relative = Path(entry.path).relative_to(root)
+            _refuse_depth(relative)
             if _is_link(entry):
                 _check_link(entry, relative, top)
                 files += 1
@@ -90,24 +95,7 @@ def check_tree(root: Path) -> TreeSize:
 
 def remove_tree(path: Path) -> None:
     """Remove a folder of ours with everything in it, git's read-only files included; missing is fine."""
-    if not os.path.lexists(path):
-        return
-    if path.is_symlink() or not path.is_dir():
-        path.unlink()
-        return
-    if sys.version_info >= (3, 12):
-        shutil.rmtree(path, onexc=_make_writable_and_retry)
-    else:
-        shutil.rmtree(path, onerror=_make_writable_and_retry)
-
-
-def _make_writable_and_retry(function: Callable[[str], object], name: str, _error: object) -> None:
-    # POSIX needs a writable folder, Windows a writable file.
-    path = Path(name)
-    for each in (path.parent, path):
-        if os.path.lexists(each) and not each.is_symlink():
-            each.chmod(stat.S_IMODE(each.stat().st_mode) | stat.S_IRWXU)
-    function(name)
+    fs.remove_tree(path)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -142,6 +130,15 @@ def _leads_inside(git_file: Path, root: Path) -> bool:
         return False
     real, top = os.path.realpath(git_file.parent / text), os.path.realpath(root)
     return real.startswith(top + os.sep)
+
+
+def _refuse_depth(relative: Path) -> None:
+    if len(relative.parts) > _DEEPEST:
+        raise RefusedError(
+            "tree-too-deep",
+            f"{Path(*relative.parts[:3])} has more than {_DEEPEST} folders in each other, which no pack needs.",
+            hints=(Hint("look-at-folder", "Look at that folder; a program may have made it by mistake."),),
+        )
 
 
 def _special(relative: Path) -> RefusedError:
