@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
