@@ -67,11 +67,18 @@ def _guarded(console: Console, args: argparse.Namespace, *, is_program: bool) ->
 def _failure(error: BaseException) -> SafeInstallError:
     if isinstance(error, SafeInstallError):
         return error
-    if isinstance(error, KeyboardInterrupt):
+    if _was_interrupted(error):
         return CancelledError("interrupted", "Interrupted; everything is as it was before.")
     if isinstance(error, OSError):
         return from_os_error(error)
     return _unexpected(error)
+
+
+def _was_interrupted(error: BaseException) -> bool:
+    """Whether it began with Ctrl-C: closing a half-written archive, say, fails in its own words."""
+    return isinstance(error, KeyboardInterrupt) or (
+        error.__context__ is not None and _was_interrupted(error.__context__)
+    )
 
 
 def _run(

@@ -20,7 +20,7 @@ from .place_lock import PlaceLock
 from .progress import Progress
 from .settling import settle
 from .signals import deferred_signals
-from .walk import go_back, locate
+from .walk import go_back, locate, remove_stray_bytecode
 
 _AREA = ".safe-install"
 """How the folders begin in which stages and payloads lie."""
@@ -119,6 +119,7 @@ def _recover_all(state_dir: Path, roots: Sequence[Path]) -> RecoveryReport:
         # one that was at work, though by its id others may be newer where it had waited.
         at_work = next(((steps, progress) for _, progress, steps in work if progress.is_open), None)
         if at_work:
+            remove_stray_bytecode(at_work[0].steps[: at_work[1].reached], roots)
             locate(at_work[0].steps, at_work[1])
         return RecoveryReport(
             recovered=tuple(

@@ -102,6 +102,7 @@ def go_back(journal: Journal, steps: Sequence[Step], progress: Progress, roots: 
     `journal-damaged` leaves the disk alone. Can be killed at any instant and called again. When the journal
     cannot be written (disk full), the way back is gone all the same: the disk itself tells the position.
     """
+    remove_stray_bytecode(steps[: progress.reached], roots)
     position = locate(steps, progress)
     begun, fence = steps[: progress.reached], fs.Fence(roots)
     for step in begun:
@@ -122,6 +123,28 @@ def go_back(journal: Journal, steps: Sequence[Step], progress: Progress, roots: 
             _sync(both_ways)
     _sync(both_ways)
     return position
+
+
+def remove_stray_bytecode(begun: Sequence[Step], roots: Sequence[Path]) -> None:
+    """What Python has cached since the interruption is gone where it stands in the way of these steps.
+
+    Whoever imports a module between a crash and its recovery makes Python write bytecode at the very place
+    from which the old bytecode was moved away. Of the two, the one in our hidden folder is the old one: nobody
+    else writes there. Bytecode is made again whenever it is wanted (PEP 3147).
+    """
+    fence = fs.Fence(roots)
+    for step in begun:
+        if not isinstance(step, Move) or _BYTECODE.isdisjoint(
+            (step.source.parent.name, step.target.parent.name)
+        ):
+            continue
+        live = [path for path in paths_of(step) if not _is_aside(path)]
+        if len(live) == 1 and all(os.path.lexists(path) for path in paths_of(step)) and fence.holds(live[0]):
+            live[0].unlink()
+
+
+def _is_aside(path: Path) -> bool:
+    return not set(fs.OWN_FOLDERS).isdisjoint(path.parts)
 
 
 def locate(steps: Sequence[Step], progress: Progress) -> int:
