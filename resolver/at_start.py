@@ -42,6 +42,8 @@ def notice_drift(state: Path, comfyui: Path, custom_nodes: Sequence[Path]) -> No
         from .engine.drift import check
         from .wiring import open_site
     except Exception as error:  # noqa: BLE001 - others may have broken any package
+        if not _is_newest(state, baseline):
+            return  # A change of ours that had waited was applied just now; nobody can tell the two apart.
         _LOG.warning(
             "Safe Install: others changed the environment or packs since the last look, and what exactly cannot "
             "be told (%s). Run `safe-install verify`.",
@@ -59,5 +61,10 @@ def notice_drift(state: Path, comfyui: Path, custom_nodes: Sequence[Path]) -> No
 def _is_same(state: Path, baseline: Mapping[str, object], watch: Watch, code: Mapping[str, int]) -> bool:
     if code != watch.code or watch.python != platform.python_version():
         return False
+    return _is_newest(state, baseline)
+
+
+def _is_newest(state: Path, baseline: Mapping[str, object]) -> bool:
+    """Whether nothing of ours was committed since the baseline."""
     last = last_committed(state)
     return last is None or last.id == baseline.get("transaction")

@@ -173,6 +173,7 @@ def apply_waiting(
         for each in list_waiting(state_dir):
             if only in ("", each.id):
                 attempts.append(_attempt(state_dir, absolute, interpreter, each))
+        _tidy(areas_among(absolute))
     return tuple(attempts)
 
 
@@ -193,6 +194,7 @@ def cancel_waiting(state_dir: Path, roots: Sequence[Path], identifier: str) -> t
                 raise
             transaction = Transaction.resume(state_dir, identifier, absolute, without_steps=True)
         transaction.roll_back(CANCELLED)
+        _tidy(areas_among(absolute))
         return transaction.leftovers
 
 
@@ -258,6 +260,14 @@ def _refuse(transaction: Transaction, each: Waiting, broken: Sequence[Broken]) -
     reason = f"{broken[0].message}{more} Plan it again."
     transaction.roll_back(reason)
     return Attempt(id=each.id, operation=each.operation, outcome=REFUSED, reason=reason, broken=tuple(broken))
+
+
+def _tidy(areas: Sequence[Path]) -> None:
+    """Our folders that are empty are gone."""
+    for area in areas:
+        for folder_path in (*area.glob("payloads/*"), *area.glob("*")):
+            with suppress(OSError):
+                folder_path.rmdir()
 
 
 def _note(state_dir: Path, identifier: str, digest: str) -> Note:
