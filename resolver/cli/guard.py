@@ -55,12 +55,12 @@ def _status(work: Work) -> Outcome:
     style = work.console.out_style
     state = style("green", "on") if settings.on else "off"
     room = "" if cost.enough else style("red", " - too little room")
+    price = f"{size_words(cost.bytes)} ({cost.files} files), and {size_words(cost.free)} are free{room}"
     work.console.say(
         [
             f"Guard mode is {state}: {'every' if settings.on else 'no'} automatic snapshot keeps a full copy.",
             f"Bytes are kept by {method} (strategy {settings.strategy}).",
-            f"A full snapshot now would write {size_words(cost.bytes)} ({cost.files} files), "
-            f"and {size_words(cost.free)} are free{room}.",
+            f"A full snapshot now would write {price}.",
             f"{len(kept)} full snapshots take {size_words(total)}.",
         ]
     )

@@ -18,7 +18,6 @@ from .inventory import (
     Entry,
     Inventory,
     diff,
-    is_cache,
     without_bytecode,
 )
 from .ownership import is_bytecode, source_of_bytecode
@@ -172,12 +171,21 @@ def _goal(
         while parent and (parent not in goal or goal[parent].kind != FOLDER) and parent in then.entries:
             goal[parent] = then.entries[parent]  # The `__pycache__` of bytecode that comes back.
             parent = parent.rpartition("/")[0]
+    _drop_empty_caches(goal, then, now)
     # What has no folder any more goes with it. Parents come before their children in this order.
     for path in sorted(goal):
         parent = path.rpartition("/")[0]
         if parent and (parent not in goal or goal[parent].kind != FOLDER):
             del goal[path]
     return goal
+
+
+def _drop_empty_caches(goal: dict[str, Entry], then: Inventory, now: Inventory) -> None:
+    """A `__pycache__` that was not there then goes with the last bytecode in it."""
+    filled = {path.rpartition("/")[0] for path in goal}
+    emptied = {path.rpartition("/")[0] for path in now.entries.keys() - goal.keys() if is_bytecode(path)}
+    for folder in emptied - filled - then.entries.keys():
+        goal.pop(folder, None)
 
 
 class _Planner:
@@ -272,8 +280,3 @@ def shelters(paths: Iterable[str]) -> frozenset[str]:
             found.add(parent)
             parent = parent.rpartition("/")[0]
     return frozenset(found)
-
-
-def only_cache(paths: Iterable[str]) -> bool:
-    """Whether all paths are Python's own cache."""
-    return all(map(is_cache, paths))

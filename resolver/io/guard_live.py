@@ -197,7 +197,8 @@ class LiveGuard:
 
     def _fixed(self, grounds: Grounds, then: Inventory, now: Inventory) -> frozenset[str]:
         """The folders that are never moved as a whole."""
-        protected = Layout.of(self.python).protected
+        # A `__pycache__` may be moved as a whole: whoever writes into it at that moment loses only bytecode.
+        protected = {each for each in Layout.of(self.python).protected if not each.endswith("/__pycache__")}
         found = set(grounds.roots)
         for inventory in (then, now):
             for path, entry in inventory.entries.items():
