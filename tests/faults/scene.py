@@ -233,8 +233,12 @@ def _short(answer: Answer) -> str:
 
 
 def files_aside(here: Installation) -> list[str]:
-    """The files in our hidden folders; folders that are empty do not count."""
-    return [path for path in here.leftovers() if not (here.comfy / path).is_dir()]
+    """The files in our hidden folders; neither folders that are empty nor locks count."""
+    return [
+        path
+        for path in here.leftovers()
+        if not (here.comfy / path).is_dir() and Path(path).name not in ("lock", "lock.owner")
+    ]
 
 
 def by_size_and_time(folder: Path) -> dict[str, tuple[int, int, int]]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -144,6 +145,22 @@ def full_disk(measured: Measured, rng: random.Random) -> Ended:
     return ended
 
 
+def read_only_disk(measured: Measured, rng: random.Random) -> Ended:
+    """The file system turns read-only at a random t in (0, 1.1 T), as Linux does after a disk error."""
+    scene = measured.scene
+    process = scene.launch()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(rng.uniform(0, 1.1) * measured.seconds)
+    while process.poll() is None:
+        # Refused for as long as a file is open for writing.
+        with suppress(subprocess.CalledProcessError):
+            remount(scene, "ro")
+            break
+    ended = scene.end(process)
+    remount(scene, "rw")
+    return ended
+
+
 def mount(scene: Scene) -> bool:
     """Put a memory file system over the place; False where that is not allowed."""
     scene.here.comfy.mkdir(exist_ok=True)
@@ -161,7 +178,8 @@ def unmount(scene: Scene) -> None:
 
 def remount(scene: Scene, options: str) -> None:
     """Change that file system, such as its size; blocks."""
-    subprocess.run(["mount", "-o", f"remount,{options}", str(scene.here.comfy)], check=True)
+    command = ["mount", "-o", f"remount,{options}", str(scene.here.comfy)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def size_on_disk(folder: Path) -> int:
@@ -188,8 +206,9 @@ STRATEGIES: Mapping[str, Strategy] = {
     "EIO told, though done": at_an_operation("EIO-told"),
     "EIO from then on": at_an_operation("EIO-from-then-on"),
     "full disk": full_disk,
+    "disk turns read-only": read_only_disk,
 }
 """By the name in the table."""
 
-MOUNTED = frozenset({"full disk"})
+MOUNTED = frozenset({"full disk", "disk turns read-only"})
 """Strategies for which a file system of its own lies over the place."""
