@@ -81,8 +81,8 @@ class World:
         return [*found, *self._snapshots_without_ways_back()]
 
     def strays(self) -> list[str]:
-        """Stages, half thrown away things and locks. Packs that wait are swept by the next change, not here."""
-        names = ("stages/", "trash/", "/lock")
+        """Stages and half thrown away things. Packs that wait and stale locks are swept by the next change."""
+        names = ("stages/", "trash/")
         inside = [each for each in self.here.leftovers() if not (self.here.comfy / each).is_dir()]
         return [each for each in inside if any(name in each for name in names) and "incoming" not in each]
 
