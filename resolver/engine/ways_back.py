@@ -9,6 +9,7 @@ from pathlib import Path
 from ..core.snapshot import Snapshot, SnapshotDistribution, SnapshotPack
 from ..core.types import Distribution, Environment, Pack
 from ..ports import Kept, Site
+from ..transaction.history import read_transaction
 from .restoration import EXACT, KEEP, NOT_RESTORABLE, REMOVE, SAME_VERSION, Restoration
 
 
@@ -17,8 +18,16 @@ def distributions_back(site: Site, environment: Environment, snapshot: Snapshot)
     then = {wanted.name for wanted in snapshot.distributions}
     doubled_then = _doubled(wanted.name for wanted in snapshot.distributions)
     doubled = _doubled(dist.name for dist in environment.distributions)
+    moved = _moved_by(site.state, snapshot.transaction)
     items = [
-        _distribution_back(site, wanted, environment, snapshot, doubled=wanted.name in doubled)
+        _distribution_back(
+            site,
+            wanted,
+            environment,
+            snapshot,
+            doubled=wanted.name in doubled,
+            moved=wanted.name in moved,
+        )
         for wanted in snapshot.distributions
         if wanted.name not in doubled_then
     ]
@@ -33,7 +42,9 @@ def _doubled(names: Iterable[str]) -> set[str]:
 def _doubled_back(name: str, environment: Environment, snapshot: Snapshot) -> Restoration:
     """What was listed more than once then: nobody can say which files were whose, and nobody wants it back."""
     then = sorted((each.version, each.record_digest) for each in snapshot.distributions if each.name == name)
-    now = sorted((each.version, each.record_digest) for each in environment.distributions if each.name == name)
+    now = sorted(
+        (each.version, each.record_digest) for each in environment.distributions if each.name == name
+    )
     return Restoration(
         kind="distribution",
         name=name,
@@ -45,10 +56,19 @@ def _doubled_back(name: str, environment: Environment, snapshot: Snapshot) -> Re
 
 
 def _distribution_back(
-    site: Site, wanted: SnapshotDistribution, environment: Environment, snapshot: Snapshot, *, doubled: bool
+    site: Site,
+    wanted: SnapshotDistribution,
+    environment: Environment,
+    snapshot: Snapshot,
+    *,
+    doubled: bool,
+    moved: bool,
 ) -> Restoration:
     now = environment.get(wanted.name)
     how, reason, payload = _way_back(site, wanted, now, snapshot, doubled=doubled)
+    if how == KEEP and moved and not doubled:
+        payload = _as_put_aside(site, wanted, snapshot)
+        how, reason = (EXACT, "its files were kept as they were") if payload else (KEEP, "")
     return Restoration(
         kind="distribution",
         name=wanted.name,
@@ -66,7 +86,8 @@ def _way_back(
     if now and now.version == wanted.version and now.record_digest == wanted.record_digest:
         return KEEP, "", None
     if now and doubled:
-        return NOT_RESTORABLE, f"it is listed more than once now; `safe-install repair {wanted.name}` mends that first", None
+        words = f"it is listed more than once now; `safe-install repair {wanted.name}` mends that first"
+        return NOT_RESTORABLE, words, None
     if now and _is_foreign(now):
         return NOT_RESTORABLE, "what is there now was not installed as a wheel and stays", None
     payload = site.find_distribution(wanted, snapshot.created, snapshot.transaction)
@@ -75,6 +96,19 @@ def _way_back(
     if wanted.conda or wanted.editable or wanted.origin or "+" in wanted.version or not wanted.record_digest:
         return NOT_RESTORABLE, "its files were not kept, and no index has this build", None
     return SAME_VERSION, "its files were not kept; the same version comes from uv's cache or the index", None
+
+
+def _moved_by(state: Path, transaction: str) -> set[str]:
+    """The names of the distributions the transaction changed; a repair leaves them in the same version."""
+    changes = read_transaction(state, transaction).summary.get("changes") if transaction else None
+    listed = changes if isinstance(changes, list) else []
+    return {str(change.get("name")) for change in listed if isinstance(change, dict)}
+
+
+def _as_put_aside(site: Site, wanted: SnapshotDistribution, snapshot: Snapshot) -> Kept | None:
+    """The same build as the snapshot's own transaction put it aside, with files that somebody had edited."""
+    payload = site.find_distribution(wanted, snapshot.created, snapshot.transaction)
+    return payload if payload and payload.folder.name == snapshot.transaction else None
 
 
 def _removal(dist: Distribution) -> Restoration:

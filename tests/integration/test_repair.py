@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from uv import find_uv_bin
 
+from comfyui_safe_install.tests.kit.index import EVERYTHING, Fault, IndexServer
 from comfyui_safe_install.tests.kit.installation import Installation, differences
 from comfyui_safe_install.tests.kit.waiting import wait_until
 
@@ -142,23 +143,25 @@ def test_an_install_that_was_really_killed(settled: Installation) -> None:
     assert is_whole(settled)
 
 
-def test_edited_files_need_a_yes_and_are_kept(settled: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody's edits are not thrown away unasked; without a network uv's cache or a payload is enough."""
-    file = settled.venv.site_packages / "base" / "__init__.py"
-    subprocess.run(
-        [find_uv_bin(), "pip", "install", "-q", "--reinstall", "--link-mode", "copy", "--python",
-         str(settled.venv.python), "base==1.0"],
-        check=True, timeout=60,
-    )  # fmt: skip
+@pytest.mark.parametrize("through", [False, True], ids=["replaced", "in-the-cache-too"])
+def test_edited_files_need_a_yes_and_are_kept(
+    settled: Installation, index: IndexServer, *, through: bool
+) -> None:
+    """Edits are not thrown away unasked. Without a network uv's cache is enough, unless it shares the edit."""
+    file = settled.venv.site_packages / "dep" / "__init__.py"
+    if not through:
+        file.unlink()
+        index.break_down(EVERYTHING, Fault.SERVER_ERROR)
     file.write_text("MINE = 1\n")
     answer = settled.run("repair")
     assert (answer.code, answer.error) == (3, "consent-needed")
     assert file.read_text() == "MINE = 1\n"
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
-    assert settled.run("repair", "base", "--yes").applied
+    assert settled.run("repair", "dep", "--yes").applied
     assert is_whole(settled)
-    kept = [path for path in settled.area.rglob("__init__.py") if path.read_text() == "MINE = 1\n"]
-    assert kept
+    assert settled.run("rollback", "--yes").applied
+    assert file.read_text() == "MINE = 1\n"
+    assert settled.run("rollback", "--yes").applied
+    assert is_whole(settled)
 
 
 def test_what_cannot_be_repaired_here(settled: Installation) -> None:
