@@ -208,9 +208,7 @@ def _torn(distribution: Distribution, layout: Layout) -> Iterator[Finding]:
             f"{max(missing, len(files))} files are missing. An installer was probably interrupted.",
             file=os.path.join(distribution.site, distribution.metadata_dir),
             hints=(
-                Hint(
-                    "reinstall", "Install it again: `pip install --force-reinstall --no-deps NAME==VERSION`."
-                ),
+                Hint("repair", f"`safe-install repair {distribution.name}` makes it whole again."),
             ),
         )
 
@@ -226,12 +224,7 @@ def _duplicates(distributions: Iterable[Distribution]) -> Iterator[Finding]:
                 code="duplicate-metadata",
                 message=f"{name} is listed {len(same)} times: {folders}. Which one Python takes is chance.",
                 file=os.path.join(same[0].site, same[0].metadata_dir),
-                hints=(
-                    Hint(
-                        "remove-one",
-                        "Uninstall it with pip until it is gone, then install it again.",
-                    ),
-                ),
+                hints=(Hint("repair", f"`safe-install repair {name}` leaves one of them, whole."),),
             )
 
 

@@ -147,7 +147,7 @@ def _describe(distribution: Distribution, damages: tuple[Damage, ...]) -> Iterat
                 message=f"{distribution.name} {distribution.version}: {len(paths)} files are {words}: "
                 f"{', '.join(paths[:_EXAMPLES])}{more}.",
                 file=os.path.join(distribution.site, distribution.metadata_dir),
-                hints=(Hint("sync", "Run `safe-install sync` to install it again."),),
+                hints=(Hint("repair", f"`safe-install repair {distribution.name}` installs it again."),),
             )
 
 
