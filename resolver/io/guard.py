@@ -260,11 +260,15 @@ class GuardStore:
 
     def total_bytes(self) -> int:
         """Bytes all objects of our own and the manifests take; clones count in full."""
+        if not self._token():
+            return 0
         lists = sum(self.manifest_path(name).stat().st_size for name in self.manifests())
         return lists + sum(sum(store.sizes().values()) for store in self.stores)
 
     def sizes(self) -> dict[str, int]:
         """{id of a snapshot: bytes that only its copy keeps}. One that cannot be read has none."""
+        if not self._token():
+            return {}
         contents: dict[str, dict[tuple[bool, str], int]] = {}
         for name in self.manifests():
             try:
