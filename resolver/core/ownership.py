@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from .types import Distribution
 
-
 NO_RECORD = "no-record"
 """Stands for the digest of a RECORD that a torn distribution does not have, while it is moved aside."""
 

@@ -207,9 +207,7 @@ def _torn(distribution: Distribution, layout: Layout) -> Iterator[Finding]:
             message=f"{distribution.name} {distribution.version} is only partly installed: {missing} of "
             f"{max(missing, len(files))} files are missing. An installer was probably interrupted.",
             file=os.path.join(distribution.site, distribution.metadata_dir),
-            hints=(
-                Hint("repair", f"`safe-install repair {distribution.name}` makes it whole again."),
-            ),
+            hints=(Hint("repair", f"`safe-install repair {distribution.name}` makes it whole again."),),
         )
 
 
