@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import SafeInstallError
@@ -41,10 +42,14 @@ class Aside:
         self._given_away = True
 
     def close(self) -> None:
-        """Nothing is left of the folder, unless it was given away. Calling it twice does no harm."""
-        self.hand_over()
-        if not self._given_away:
-            self._site.remove(self.folder)
+        """Nothing is left of the folder, unless it was given away. Calling it twice does no harm.
+
+        On a disk that fails something may be left; a later change sweeps it.
+        """
+        with suppress(OSError):
+            self.hand_over()
+            if not self._given_away:
+                self._site.remove(self.folder)
 
 
 class Scratch:
@@ -66,7 +71,8 @@ def sweep_asides(site: Site, *, spare: Collection[Path] = ()) -> None:
     """
     for folder in site.asides():
         if folder not in spare and _is_abandoned(folder):
-            site.remove(folder)
+            with suppress(OSError):
+                site.remove(folder)
 
 
 def _is_abandoned(folder: Path) -> bool:
