@@ -162,6 +162,7 @@ class GuardStore:
         (also when it runs full under way). Raises CancelledError, `guard-file-changing`.
         """
         begun = time.monotonic()
+        self.manifest_path(identifier)  # Whether it is a name at all.
         self._make_token()
         former = self.latest()
         parts = self._parts(grounds, former)

@@ -78,41 +78,48 @@ def spoil_packs(here: Installation) -> None:
     (here.packs / "stranger" / "__init__.py").write_text("")
 
 
-DAMAGES: dict[str, Damage] = {
+def stray_files(here: Installation) -> None:
+    """Files and folders nobody owns."""
+    site(here, "stray.pth").write_text("import os\n")
+    site(here, "deep", "er").mkdir(parents=True)
+    site(here, "deep", "er", "file").write_text("x")
+
+
+def modes_and_links(here: Installation) -> None:
+    """Nothing but modes, and a link in the place of a file."""
+    site(here, "tool", "__init__.py").chmod(0o600)
+    site(here, "tool").chmod(0o700)
+    site(here, "base", "__init__.py").unlink()
+    site(here, "base", "__init__.py").symlink_to("/dev/null")
+
+
+def everything(here: Installation) -> None:
+    """All at once, and a file in the place of a folder."""
+    real_pip(here, "install", "--upgrade", "tool==2.0")
+    (old,) = here.venv.site_packages.glob("tool-*.dist-info")
+    shutil.copytree(old, old.with_name("tool-1.5.dist-info"))
+    spoil_packs(here)
+    shutil.rmtree(site(here, "base"))
+    site(here, "base").write_text("a file in the place of a folder")
+
+
+BY_TOOLS: dict[str, Damage] = {
     "uv pip install": lambda here: uv_pip(here, "install", "tool==2.0", "fresh"),
     "pip install": lambda here: real_pip(here, "install", "--upgrade", "tool==2.0", "fresh"),
     "uv pip uninstall": lambda here: uv_pip(here, "uninstall", "tool", "base"),
     "pip uninstall": lambda here: real_pip(here, "uninstall", "-y", "tool", "neighbour"),
+    "everything at once": everything,
+}
+
+BY_HAND: dict[str, Damage] = {
     "edit in place": lambda here: site(here, "tool", "__init__.py").write_text("__version__ = '9.9'\n"),
     "rm -rf": lambda here: shutil.rmtree(site(here, "tool")),
-    "stray file": lambda here: (
-        site(here, "stray.pth").write_text("import os\n"),
-        site(here, "deep", "er").mkdir(parents=True),
-        site(here, "deep", "er", "file").write_text("x"),
-    ),
+    "stray files": stray_files,
     "doubled metadata": double_metadata,
     "bin": replace_bin,
     "packs": spoil_packs,
-    "modes and links": lambda here: (
-        site(here, "tool", "__init__.py").chmod(0o600),
-        site(here, "tool").chmod(0o700),
-        site(here, "base", "__init__.py").unlink(),
-        site(here, "base", "__init__.py").symlink_to("/dev/null"),
-    ),
-    "everything at once": lambda here: (
-        real_pip(here, "install", "--upgrade", "tool==2.0"),
-        double_metadata_of_new(here),
-        spoil_packs(here),
-        shutil.rmtree(site(here, "base")),
-        site(here, "base").write_text("a file in the place of a folder"),
-    ),
+    "modes and links": modes_and_links,
 }
-
-
-def double_metadata_of_new(here: Installation) -> None:
-    """As `double_metadata`, after an upgrade."""
-    (old,) = here.venv.site_packages.glob("tool-*.dist-info")
-    shutil.copytree(old, old.with_name("tool-1.5.dist-info"))
 
 
 def furnish(here: Installation) -> None:
@@ -158,24 +165,69 @@ def furnished(here: Installation) -> tuple[Installation, State]:
     return here, here.tree()
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_any_damage_is_undone_exactly(furnished: tuple[Installation, State], damage: Damage) -> None:
-    """Bytes, modes, links and times are as they were; what was damaged can be had again, and gone back from."""
+@pytest.mark.slow
+@pytest.mark.parametrize("damages", [BY_TOOLS, BY_HAND], ids=["tools", "hands"])
+def test_any_damage_is_undone_exactly(
+    furnished: tuple[Installation, State], damages: dict[str, Damage]
+) -> None:
+    """Bytes, modes, links and times are as they were, after one damage as after the next."""
     here, before = furnished
     when = times(here)
-    damage(here)
-    damaged = here.tree()
-    assert differences(before, damaged)
-    assert here.run("verify", "--snapshot", "good").code == 1
-    back = here.run("rollback", "good", "--yes")
-    assert back.code == 0, back
-    assert back.document["plan"]["full"] is True
-    assert back.document["plan"]["exact"] is True
-    assert differences(before, here.tree()) == []
-    assert {path: time for path, time in times(here).items() if when.get(path) != time} == {}
-    assert here.run("verify", "--snapshot", "good").document["differences"] == []
+    for name, damage in damages.items():
+        damage(here)
+        assert differences(before, here.tree()), name
+        back = here.run("rollback", "good", "--yes")
+        assert back.code == 0, (name, back)
+        assert back.document["plan"]["full"] is True
+        assert back.document["plan"]["exact"] is True
+        assert differences(before, here.tree()) == [], name
+        assert {path for path, time in times(here).items() if when.get(path) != time} == set(), name
     assert here.run("rollback", "good", "--plan").document["items"] == []
 
-    again = here.run("rollback", "--yes")
-    assert again.code == 0, again
+
+def test_going_back_can_itself_be_undone(furnished: tuple[Installation, State]) -> None:
+    """What was displaced is kept in full too, so the damage can be had again, exactly."""
+    here, before = furnished
+    everything(here)
+    damaged = here.tree()
+    found = here.run("verify", "--snapshot", "good")
+    assert found.code == 1
+    actions = {each["path"]: each["action"] for each in found.document["differences"]}
+    assert actions["purelib/base"] == "changed"
+    assert actions["packs-0/stranger"] == "added"
+    assert here.run("rollback", "good", "--yes").applied
+    assert here.run("verify", "--snapshot", "good").document["differences"] == []
+    assert here.run("rollback", "--yes").applied
     assert differences(damaged, here.tree()) == []
+    assert here.run("rollback", "--yes").applied
+    assert differences(before, here.tree()) == []
+
+
+def test_a_plan_says_whose_files_come_back(furnished: tuple[Installation, State]) -> None:
+    """Distributions, packs and files nobody owns are named, with what is wrong with them."""
+    here, _ = furnished
+    uv_pip(here, "install", "tool==2.0", "fresh")
+    stray_files(here)
+    spoil_packs(here)
+    items = {
+        (item["kind"], Path(item["name"]).name): item
+        for item in here.run("rollback", "good", "--plan").document["items"]
+    }
+    assert (items["distribution", "tool"]["from"], items["distribution", "tool"]["to"]) == ("2.0", "1.0")
+    assert items["distribution", "fresh"]["how"] == "remove"
+    assert items["pack", "stranger"]["how"] == "remove"
+    assert items["pack", "pack"]["how"] == "exact"
+    assert items["file", "stray.pth"]["how"] == "remove"
+    assert {item["how"] for item in items.values()} == {"exact", "remove"}
+
+
+def test_bytecode_alone_is_no_difference(furnished: tuple[Installation, State]) -> None:
+    """What running Python and git write by themselves is nothing to go back from."""
+    here, _ = furnished
+    here.wheel("fresh", "1.0")
+    cache = site(here, "tool", "__pycache__")
+    shutil.rmtree(cache)
+    site(here, "base", "__pycache__", "more.cpython-399.pyc").write_bytes(b"x")
+    (here.packs / "pack" / ".git" / "FETCH_HEAD").write_text("0" * 40)
+    assert here.run("verify", "--snapshot", "good").code == 0
+    assert here.run("rollback", "good", "--plan").document["items"] == []

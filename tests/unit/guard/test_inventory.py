@@ -136,8 +136,11 @@ def _columns(**changed: object) -> dict[str, object]:
     return {**empty, **changed}
 
 
-_ONE: dict[str, list[object]] = {"kind": ["file"], "mode": [1], "size": [1], "mtime_ns": [1], "ctime_ns": [1], "inode": [1], "device": [1],
-        "content": [""]}  # fmt: skip
+_ONE: dict[str, list[object]] = {
+    "kind": ["file"],
+    **{name: [1] for name in ("mode", "size", "mtime_ns", "ctime_ns", "inode", "device")},
+    "content": [""],
+}
 
 
 @pytest.mark.parametrize(
