@@ -24,10 +24,18 @@ def applying_requirements(
         requirement = parse_requirement(text)
         if requirement is None:
             continue
-        marker = requirement.marker
-        if marker is None or any(marker.evaluate({**markers, "extra": extra}) for extra in wanted):
+        if _applies(requirement, markers, wanted):
             found.append(requirement)
     return tuple(found)
+
+
+def _applies(requirement: Requirement, markers: Mapping[str, str], extras: Iterable[str]) -> bool:
+    """Whether the marker holds; one that cannot be decided (`os_name ~= "x"`) holds for nobody."""
+    marker = requirement.marker
+    try:
+        return marker is None or any(marker.evaluate({**markers, "extra": extra}) for extra in extras)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
 
 
 def closure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from .types import Change
 
@@ -56,7 +56,7 @@ def _action(old: Build | None, new: Build | None) -> str:
     if old.version != new.version:
         try:
             old_version, new_version = Version(old.version), Version(new.version)
-        except InvalidVersion:
+        except ValueError:
             return "replace"
         if old_version != new_version:
             return "upgrade" if new_version > old_version else "downgrade"

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from packaging.requirements import Requirement
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from ..errors import Hint, redact
 from .poetry import poetry_specifier
@@ -140,7 +140,7 @@ def _with_operator(text: str) -> str:
         return text
     try:
         return f"{match.group(1)}=={Version(match.group(2))}"
-    except InvalidVersion:
+    except ValueError:
         return text
 
 

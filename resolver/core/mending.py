@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from .ownership import NO_RECORD, Holding, RecordedFile, owners_of
 from .types import Distribution
@@ -85,7 +85,7 @@ def _newest(versions: Iterable[str]) -> str:
     def key(text: str) -> tuple[int, Version | str]:
         try:
             return (1, Version(text))
-        except InvalidVersion:
+        except ValueError:
             return (0, text)
 
     return max(versions, key=key, default="")

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TypeVar
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from .types import CORE, Decision, Wish
 from .wishes import SolveLine
@@ -148,7 +148,7 @@ def demand(specifier: SpecifierSet) -> tuple[Version, Version]:
     for part in specifier:
         try:
             version = Version(part.version.removesuffix(".*"))
-        except InvalidVersion:
+        except ValueError:
             continue
         if part.operator in ("==", "===", ">=", ">", "~="):
             lower = max(lower, version)

@@ -12,7 +12,7 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from ..errors import Hint
 from .place import Place, shown
@@ -132,7 +132,7 @@ def _specifier(table: Table, key: str) -> str:
     text = table.text(key).strip()
     try:
         SpecifierSet(text)
-    except InvalidSpecifier:
+    except ValueError:
         message = f"{key} = {shown(text)!r} is no version specifier and is not followed."
         hint = Hint("fix-specifier", 'Write it like ">=1.0,<2".')
         table.findings.append(table.place_of(key).finding("invalid-specifier", message, hint))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ..errors import Hint, UsageError
@@ -233,7 +233,7 @@ def _parse_rule(code: str, entry: Mapping[str, object]) -> Rule:
 def _requirement(code: str, text: str) -> Requirement:
     try:
         return Requirement(text)
-    except InvalidRequirement as error:
+    except (ValueError, RecursionError) as error:
         raise _invalid(code, f"{text!r} is no requirement: {error}") from error
 
 

@@ -203,5 +203,5 @@ def parse_requirement(text: str) -> Requirement | None:
     """The parsed requirement, or None for text that is none."""
     try:
         return Requirement(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ..core.snapshot import Snapshot
@@ -233,7 +233,7 @@ def _required(lines: Iterable[str]) -> list[str]:
     for line in lines:
         try:
             found.append(str(canonicalize_name(Requirement(line).name)))
-        except InvalidRequirement:
+        except (ValueError, RecursionError):
             continue
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ..core.mending import Ground, choose_version, regard_broken
@@ -275,7 +275,7 @@ def _asked(text: str) -> tuple[str, str]:
     """(canonical name, version or empty) of `NAME` or `NAME==VERSION`."""
     try:
         requirement = Requirement(text)
-    except InvalidRequirement as error:
+    except (ValueError, RecursionError) as error:
         raise _usage(text) from error
     specifiers = list(requirement.specifier)
     if requirement.url or requirement.extras or requirement.marker or len(specifiers) > 1:

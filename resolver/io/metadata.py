@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from ..errors import redact
 from ..transaction.fs import open_regular, read_regular
@@ -89,7 +89,7 @@ def normal_version(text: str) -> str:
     """The version as a lock writes it (PEP 440 normal form); any other text as it is."""
     try:
         return str(Version(text))
-    except InvalidVersion:
+    except ValueError:
         # Whatever it is, it is one line: it is shown, and written into files that are read by lines.
         return " ".join(redact(text).split())
 

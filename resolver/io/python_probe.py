@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from ..core.types import PythonInfo
 from ..errors import Hint, SafeInstallError
@@ -154,7 +154,7 @@ def _ask(path: Path) -> dict[str, object]:
 def _is_too_old(version: str) -> bool:
     try:
         return Version(version.rstrip("+")).release[:2] < OLDEST
-    except InvalidVersion:
+    except ValueError:
         return False
 
 
