@@ -14,6 +14,7 @@ from ..core.layout import Layout
 from ..core.types import Distribution, Environment, Finding, PythonInfo
 from ..errors import Hint, SafeInstallError
 from .metadata import (
+    LARGEST_RECORD,
     Headers,
     digest_of,
     names_in_folder_name,
@@ -117,7 +118,7 @@ def _read_distribution(
         version=version,
         site=site,
         metadata_dir=name,
-        record_digest=digest_of(os.path.join(folder, "RECORD")) if wheel_like else "",
+        record_digest=digest_of(os.path.join(folder, "RECORD"), LARGEST_RECORD) if wheel_like else "",
         installer=installer,
         origin=origin.url,
         editable=origin.editable,

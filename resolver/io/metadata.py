@@ -22,6 +22,8 @@ _FIRST_BYTES = 8 * 1024
 _CHUNK = 1024 * 1024
 _LARGEST_SMALL = 1024 * 1024
 """Bytes of an INSTALLER, a direct_url.json, an .egg-link."""
+LARGEST_RECORD = 64 * 1024 * 1024
+"""Bytes of a RECORD that is read; that of the largest packages has one or two millions."""
 _MOST_HEADER_BYTES = 4 * 1024 * 1024
 
 _FIELD = re.compile(
@@ -94,11 +96,13 @@ def normal_version(text: str) -> str:
         return " ".join(redact(text).split())
 
 
-def digest_of(path: str) -> str:
-    """sha256 of the file, hexadecimal; empty where there is none."""
+def digest_of(path: str, limit: int = 0) -> str:
+    """sha256 of the file, hexadecimal; empty where there is none, or where it has more than `limit` bytes, if any."""
     digest = hashlib.sha256()
     try:
         with open_regular(path) as file:
+            if limit and os.fstat(file.fileno()).st_size > limit:
+                return ""
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     except OSError:

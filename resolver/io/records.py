@@ -16,6 +16,7 @@ from ..core.ownership import Holding, RecordedFile, is_bytecode
 from ..core.types import Distribution, Environment, Finding, PythonInfo
 from ..errors import Hint, SafeInstallError
 from ..transaction.fs import open_regular
+from .metadata import LARGEST_RECORD
 
 _CHUNK = 1024 * 1024
 _WINDOWS = os.name == "nt"
@@ -189,6 +190,8 @@ def _read_record(
     files: list[RecordedFile] = []
     outside: list[str] = []
     try:
+        if os.stat(path).st_size > LARGEST_RECORD:
+            raise ValueError(f"it has more than {LARGEST_RECORD} bytes")
         with open_regular(path) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="") as stream:
             for row in csv.reader(stream, strict=True):
                 if not row or not row[0]:
