@@ -26,6 +26,10 @@ LARGEST_RECORD = 64 * 1024 * 1024
 """Bytes of a RECORD that is read; that of the largest packages has one or two millions."""
 _MOST_HEADER_BYTES = 4 * 1024 * 1024
 
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+"""A project's name (PEP 508)."""
+_NO_LETTERS = re.compile(r"[^A-Za-z0-9._]+")
+
 _FIELD = re.compile(
     r"^(Name|Version|Requires-Dist|Provides-Extra):(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
 )
@@ -52,7 +56,10 @@ class Origin:
 
 
 def parse_headers(raw: bytes) -> Headers:
-    """The headers of a metadata file; what comes after the first empty line is ignored. Never raises."""
+    """The headers of a metadata file; what comes after the first empty line is ignored. Never raises.
+
+    A name that no project can have counts as none.
+    """
     unified = raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw
     head = unified.partition(b"\n\n")[0].decode("utf-8", errors="replace")
     found: dict[str, list[str]] = {"name": [], "version": [], "requires-dist": [], "provides-extra": []}
@@ -60,7 +67,7 @@ def parse_headers(raw: bytes) -> Headers:
         whole = " ".join(map(str.strip, value.split("\n"))) if "\n" in value else value
         found[key.lower()].append(whole.strip())
     return Headers(
-        name=next(iter(found["name"]), ""),
+        name=next((name for name in found["name"][:1] if _NAME.fullmatch(name)), ""),
         version=next(iter(found["version"]), ""),
         requires=tuple(found["requires-dist"]),
         provides_extras=tuple(found["provides-extra"]),
@@ -84,7 +91,9 @@ def names_in_folder_name(folder: str) -> tuple[str, str]:
     """(canonical name, version) that a folder name tells: `Foo_Bar-1.0.dist-info` gives foo-bar, 1.0."""
     stem = folder.rpartition(".")[0]
     name, _, rest = stem.partition("-")
-    return canonicalize_name(name), normal_version(rest.partition("-")[0])
+    # Any folder may be called anything; what is taken for a name is written into files for uv.
+    safe = _NO_LETTERS.sub("-", name).strip("-")
+    return canonicalize_name(safe or "unnamed"), normal_version(rest.partition("-")[0])
 
 
 def normal_version(text: str) -> str:
