@@ -21,7 +21,7 @@ def verify(work: Work, args: argparse.Namespace) -> Outcome:
     console.say(drift_lines(outcome.drift, console.out_style, verbose=console.verbose))
     if args.accept:
         accept(work.site)
-        console.say(["Everything is taken as it is now; what comes after this is noticed."])
+        console.say(["Everything is taken as it is now; what comes after this is noticed.", ""])
     console.say(verification_lines(outcome, console.out_style, verbose=console.verbose))
     return Outcome(outcome.to_dict(), 1 if outcome.faults else 0)
 

@@ -81,7 +81,8 @@ def find_drift(
     `owned_folders` are the folders (relative to the prefix) in which distributions have files.
     """
     diff = diff_snapshots(before.snapshot, after.snapshot)
-    fresh = [each for each in edited if before.edited.get(each.path) != each.digest or not each.digest]
+    # Of a file that is missing the digest is empty.
+    fresh = [each for each in edited if before.edited.get(each.path) != each.digest]
     fresh = [each for each in fresh if each.owner not in expected.versions]
     torn = _torn(before, after, fresh)
     doubled = sorted(after.doubled - before.doubled)

@@ -20,7 +20,12 @@ class Watches(Protocol):
         """Where changes of others are looked for."""
 
     def edited_files(
-        self, holdings: Sequence[Holding], folders: Collection[str], *, skipped: Collection[str] = ()
+        self,
+        holdings: Sequence[Holding],
+        folders: Collection[str],
+        *,
+        skipped: Collection[str] = (),
+        unhashed: Collection[str] = (),
     ) -> tuple[EditedFile, ...]:
         """The files right in those folders that are not what their RECORD says."""
 

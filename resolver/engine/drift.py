@@ -22,13 +22,14 @@ from ..core.ownership import Holding
 from ..core.snapshot import Snapshot
 from ..core.types import Environment, Finding
 from ..errors import BusyError, Hint, SafeInstallError
-from ..ports import Site
+from ..ports import Silence, Site
 from ..transaction import fs
 from ..transaction.history import last_committed
 from ..transaction.lockfile import OwnerLock, lock_path
 from ..transaction.watch import FORMAT, NOTICED, Look, Watch, changed_folders, read_object
 from .baseline import Baseline, done_since, pack_code, read_baseline, watch_now, write_baseline
 from .exclusion import alone
+from .guarding import keep_full
 from .in_force import snapshot_now
 from .stillness import Moment, moment
 
@@ -49,6 +50,8 @@ class DriftReport:
     """Id of the snapshot of the state as we left it."""
     is_new: bool = False
     """Whether this state was noticed for the first time."""
+    failure: str = ""
+    """Why nothing could be told; empty where it could."""
 
     @property
     def is_grave(self) -> bool:
@@ -58,6 +61,9 @@ class DriftReport:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """One short finding for a plan; none without drift."""
+        if self.failure:
+            said = f"Whether others changed something could not be told: {self.failure}"
+            return (Finding(code="drift-unknown", message=said),)
         return note(self.items, self.since)
 
     @property
@@ -111,7 +117,10 @@ def check(site: Site, *, thorough: bool = False) -> DriftReport:
     holdings, _ = site.holdings(environment)
     expected = done_since(site.state, base.transaction) if stale else NOTHING_EXPECTED
     folders = changed_folders(base.watch.everything, now.everything)
-    edited = site.edited_files(holdings, folders)
+    # What was installed by others is told as that; hashing all of it would only hold up a start.
+    known = {(each.name, each.record_digest) for each in base.seen.snapshot.distributions}
+    others = {each.name for each in snapshot.distributions if (each.name, each.record_digest) not in known}
+    edited = site.edited_files(holdings, folders, unhashed=others)
     after = _seen(snapshot, environment, {each.path: each.digest for each in edited})
     owned = _owned_folders(holdings, snapshot.prefix)
     items = find_drift(base.seen, after, edited, expected=expected, owned_folders=owned)
@@ -148,7 +157,7 @@ def remember(site: Site, transaction: str, reason: str, *, verified: Collection[
     if base is not None:
         holdings, _ = site.holdings(environment)
         folders = changed_folders(base.watch.everything, now.everything)
-        edited = {path: digest for path, digest in base.seen.edited.items() if Path(path).exists()}
+        edited = {path: each for path, each in base.seen.edited.items() if Path(path).exists() == bool(each)}
         found = site.edited_files(holdings, folders, skipped=verified)
         edited |= {each.path: each.digest for each in found}
     write_baseline(
@@ -224,6 +233,9 @@ def _noticed(
     def store() -> None:
         if not site.snapshots.path(left.id).is_file():
             site.snapshots.save(left)
+        # A full copy only where guard mode is on and there is room; without it the snapshot is still of use.
+        with suppress(SafeInstallError, OSError):
+            keep_full(site, snapshot.id, Silence())
         site.snapshots.save(snapshot)
         value = {
             "format": FORMAT,
@@ -253,6 +265,14 @@ def _quietly(site: Site, begun: Moment, act: Callable[[], None]) -> bool:
     except (OSError, BusyError, SafeInstallError):
         return False
     return True
+
+
+def check_calmly(site: Site) -> DriftReport:
+    """`check`, whose failure is told in the report: it is no reason not to make a plan."""
+    try:
+        return check(site)
+    except OSError as error:
+        return DriftReport(since="", failure=str(error))
 
 
 def look(site: Site) -> DriftReport:

@@ -17,7 +17,7 @@ from ..transaction.lockfile import OwnerLock, lock_path
 from .apply_errors import disk_full, refused, state_unwritable
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch
-from .drift import DriftReport, check
+from .drift import DriftReport, check_calmly
 from .in_force import in_force
 from .install_scripts import CONSENT, run_install_scripts
 from .movement import Movement
@@ -99,7 +99,7 @@ class Session:
 
     def drift(self) -> DriftReport:
         """What others changed since we last looked; the drifted state is kept in a snapshot. Blocks."""
-        return look_when_still(self.site, lambda: check(self.site), self.cancel)[0]
+        return look_when_still(self.site, lambda: check_calmly(self.site), self.cancel)[0]
 
     # --- applying -------------------------------------------------------------------------------------------
 

@@ -41,11 +41,17 @@ class Watching(Keeping):
         )
 
     def edited_files(
-        self, holdings: Sequence[Holding], folders: Collection[str], *, skipped: Collection[str] = ()
+        self,
+        holdings: Sequence[Holding],
+        folders: Collection[str],
+        *,
+        skipped: Collection[str] = (),
+        unhashed: Collection[str] = (),
     ) -> tuple[EditedFile, ...]:
         """The files right in those folders that are not what their RECORD says; hashes what lies there.
 
-        `skipped` are names of distributions whose files are known. What conda installed has no RECORD to trust.
+        `skipped` are names of distributions whose files are known; of those in `unhashed` only the sizes count.
+        What conda installed has no RECORD to trust.
         """
         layout = Layout.of(self.python)
         real = {os.path.realpath(site): site for site in self.python.site_dirs}
@@ -65,7 +71,7 @@ class Watching(Keeping):
                     kind=damage.kind,
                     digest="" if damage.kind == "missing" else digest_of(damage.path),
                 )
-                for damage in check_files(files)
+                for damage in check_files(files, hashes=dist.name not in unhashed)
                 if layout.label(damage.path) not in flaws
             ]
         return tuple(found)
