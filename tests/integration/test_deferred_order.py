@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from uv import find_uv_bin
@@ -23,7 +24,7 @@ def defer(here: Installation, *arguments: str) -> str:
     return str(answer.document["deferred"]["transaction"])
 
 
-def records(here: Installation) -> dict[str, dict[str, object]]:
+def records(here: Installation) -> dict[str, dict[str, Any]]:
     """{id: transaction} of the history."""
     return {each["id"]: each for each in here.run("history").document["transactions"]}
 

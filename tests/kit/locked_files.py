@@ -32,7 +32,7 @@ def refuse_renames(pattern: str) -> None:
             raise error
         rename(source, target, **places)
 
-    os.rename = refusing
+    os.rename = refusing  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

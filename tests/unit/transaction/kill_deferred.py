@@ -7,6 +7,7 @@ A program of its own, as `kill_driver`, whose child processes it uses. Prints on
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -16,17 +17,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
+importlib.import_module("kit.package").register_package()
 
-from kill_driver import dies_at
 
-from comfyui_safe_install.resolver.errors import SafeInstallError
-from comfyui_safe_install.resolver.transaction import folder
-from comfyui_safe_install.resolver.transaction.recover import deferred, recover, unfinished
-from comfyui_safe_install.resolver.transaction.runner import Transaction
-from comfyui_safe_install.resolver.transaction.steps import FilesLockedError
-from comfyui_safe_install.tests.kit.locked_files import refuse_renames
-from comfyui_safe_install.tests.unit.transaction.workshop import Workshop
+from comfyui_safe_install.resolver.errors import SafeInstallError  # noqa: E402
+from comfyui_safe_install.resolver.transaction import folder  # noqa: E402
+from comfyui_safe_install.resolver.transaction.recover import deferred, recover, unfinished  # noqa: E402
+from comfyui_safe_install.resolver.transaction.runner import Transaction  # noqa: E402
+from comfyui_safe_install.resolver.transaction.steps import FilesLockedError  # noqa: E402
+from comfyui_safe_install.tests.kit.locked_files import refuse_renames  # noqa: E402
+from comfyui_safe_install.tests.unit.transaction.kill_driver import dies_at  # noqa: E402
+from comfyui_safe_install.tests.unit.transaction.workshop import Workshop  # noqa: E402
 
 WAITING, BACK, DONE, UNBORN = "waiting", "rolled-back", "committed", "unborn"
 
