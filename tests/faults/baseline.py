@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from uv import find_uv_bin
 
 from comfyui_safe_install.tests.faults.scene import Scene
-from comfyui_safe_install.tests.faults.strategies import mount, remount, size_on_disk, unmount
+from comfyui_safe_install.tests.faults.strategies import mount, remount, shrink, size_on_disk, unmount
 from comfyui_safe_install.tests.kit.furnishing import REQUIREMENTS
 from comfyui_safe_install.tests.kit.installation import State
 from comfyui_safe_install.tests.kit.trees import hash_tree
@@ -97,8 +97,7 @@ class Baseline:
         number, moment = STRUCK_BY[name]
         self.scene.begin_anew()
         if moment == FULL:
-            room = size_on_disk(self.scene.here.comfy) + 4096 + int(rng.random() * 1.2 * grown)
-            remount(self.scene, f"size={room}")
+            shrink(self.scene, int(rng.uniform(0.0, 1.1) * grown))
         process = self._start(tool)
         if moment == WRITING:
             self._until_it_writes(process)

@@ -30,8 +30,16 @@ from comfyui_safe_install.tests.faults.strategies import MOUNTED, STRATEGIES, Me
 from comfyui_safe_install.tests.kit.index import IndexServer
 from comfyui_safe_install.tests.kit.installation import Installation
 
-SWAP = ("applying", "verifying")
-PHASES = ("planning", "planned", "staged", "tried", *SWAP, "committed", "rolled-back")
+PHASES = (
+    "planning",
+    "planned",
+    "staged",
+    "tried",
+    "applying",
+    "verifying",
+    "committed",
+    "rolled-back",
+)
 OUTCOMES = ("before", "after", "outside")
 
 
@@ -44,6 +52,7 @@ class Round:
     seed: int
     phase: str
     """What the journal said when the process was gone."""
+    in_swap: bool
     code: int
     error: str
     outcome: str
@@ -84,6 +93,7 @@ class Campaign:
             strategy=strategy,
             seed=seed,
             phase=ended.phase,
+            in_swap=ended.in_swap,
             code=ended.code,
             error=ended.error,
             outcome=outcome,
@@ -102,7 +112,7 @@ class Campaign:
     @property
     def in_swap(self) -> int:
         """Rounds that fell into the swap."""
-        return sum(each.phase in SWAP for each in self.rounds)
+        return sum(each.in_swap for each in self.rounds)
 
 
 def table(rounds: Iterable[Round]) -> str:
@@ -128,7 +138,7 @@ def _counts(rounds: Sequence[Round]) -> tuple[int, ...]:
         len(rounds),
         *(outcomes[outcome] for outcome in OUTCOMES),
         sum(bool(each.wrong) for each in rounds),
-        sum(each.phase in SWAP for each in rounds),
+        sum(each.in_swap for each in rounds),
     )
 
 

@@ -33,6 +33,8 @@ class Ended:
     """Its exit code; negative for the signal that ended it."""
     phase: str
     """The last state in its journal; `planning` when there was no transaction."""
+    in_swap: bool = False
+    """Whether the swap had begun and was not committed; where it could, the process has undone it by itself."""
     error: str = ""
     """Code of the error it reported."""
     words: str = ""
@@ -116,6 +118,7 @@ class Scene:
         return Ended(
             code=process.returncode,
             phase=states[-1] if states else PLANNING,
+            in_swap="applying" in states and "committed" not in states,
             error=error.get("code", ""),
             words=error.get("message", "") or err[-2000:],
         )

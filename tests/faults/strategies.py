@@ -18,6 +18,7 @@ Strategy = Callable[["Measured", random.Random], Ended]
 
 ERRORS = ("EIO", "EACCES", "ENOSPC")
 _HOUR = 3600
+_PAGE = 4096
 
 
 @dataclass(slots=True)
@@ -92,12 +93,12 @@ def _signal_after(
 
 def _wait_for_swap(process: subprocess.Popen[str], scene: Scene) -> None:
     """Until the journal says `applying`, or the process has ended."""
-    journal: Path | None = None
-    while process.poll() is None:
+    said, journal = b"", None
+    while process.poll() is None and b'"state":"applying"' not in said:
         journal = journal or scene.journal()
-        if journal is not None and journal.exists() and b'"state":"applying"' in journal.read_bytes():
-            break
-        time.sleep(0.001)
+        said = journal.read_bytes() if journal is not None and journal.exists() else b""
+        if b'"state":"tried"' not in said:
+            time.sleep(0.002)  # From there on it is a matter of milliseconds.
 
 
 # --- file operations ----------------------------------------------------------------------------------------
@@ -138,8 +139,7 @@ def failing(measured: Measured, rng: random.Random) -> Ended:
 def full_disk(measured: Measured, rng: random.Random) -> Ended:
     """A file system of its own with too little room for the change; room comes before it is recovered."""
     scene = measured.scene
-    spare = int(rng.uniform(0.0, 1.2) * max(measured.grown, 1)) + 4096
-    remount(scene, f"size={size_on_disk(scene.here.comfy) + spare}")
+    shrink(scene, int(rng.uniform(0.0, 1.1) * measured.grown))
     ended = scene.end(scene.launch())
     remount(scene, "size=512m")
     return ended
@@ -182,13 +182,17 @@ def remount(scene: Scene, options: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+def shrink(scene: Scene, spare: int) -> None:
+    """Leave that file system only so many bytes."""
+    now = os.statvfs(scene.here.comfy)
+    used = (now.f_blocks - now.f_bfree) * now.f_frsize
+    remount(scene, f"size={used + max(spare, now.f_frsize)}")
+
+
 def size_on_disk(folder: Path) -> int:
-    """Bytes as a memory file system counts them: whole pages."""
-    total = 0
-    for path in [folder, *folder.rglob("*")]:
-        info = path.lstat()
-        total += 4096 + (-(-info.st_size // 4096) * 4096 if path.is_file() and not path.is_symlink() else 0)
-    return total
+    """Bytes as a memory file system counts them: whole pages of regular files."""
+    sizes = (path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sum(-(-size // _PAGE) * _PAGE for size in sizes)
 
 
 STRATEGIES: Mapping[str, Strategy] = {
