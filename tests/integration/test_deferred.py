@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 
-
 import pytest
 
 from comfyui_safe_install.tests.kit.furnishing import furnish
