@@ -38,7 +38,7 @@ def from_plain(kind: type[_Value], value: object, where: str = "") -> _Value:
     """
     if not isinstance(value, dict):
         raise PlainError(f"{where or 'the value'} should be an object")
-    known = _fields_of(kind)
+    known = _fields_of(cast("typing.Any", kind))
     if not value.keys() <= known.keys():
         unknown = sorted(str(key) for key in value if key not in known)
         raise PlainError(f"{where or 'the value'} has an unknown field {unknown[0]!r}")
@@ -57,7 +57,7 @@ def from_plain(kind: type[_Value], value: object, where: str = "") -> _Value:
 
 
 @functools.cache
-def _fields_of(kind: type) -> dict[str, tuple[typing.Any, bool]]:
+def _fields_of(kind: typing.Hashable) -> dict[str, tuple[typing.Any, bool]]:
     """{field: (its type, whether it must be given)}."""
     hints = typing.get_type_hints(kind)
     return {

@@ -53,6 +53,7 @@ class Collected:
             ],
             "payloads": [payload_dict(payload) for payload in self.payloads],
             "transactions": list(self.transactions),
+            "full_copies_bytes": self.full_copies,
             "freed_bytes": self.freed,
             "findings": [finding.to_dict() for finding in self.findings],
         }
@@ -171,8 +172,11 @@ def _carry_out(
     if not dry_run:
         site.snapshots.discard(sorted(ids))
     if not ground.blocked:
-        folders = storage.unnamed(keep) if dry_run else storage.collect(keep)
-        if not dry_run:
+        if dry_run:
+            sizes = storage.full_copy_sizes() if ids else {}
+            folders, copies = storage.unnamed(keep), sum(sizes.get(each, 0) for each in ids)
+        else:
+            folders = storage.collect(keep)
             copies = storage.collect_full_copies([each.id for each in left])
             storage.sweep()
     if transactions is not None and not ground.damaged:

@@ -28,6 +28,8 @@ _STALE_TEMPORARY = 3600.0
 _UNUSED = {"stubs": 30 * _DAY, "metadata": 180 * _DAY, "solves": FRESH_SECONDS}
 """{folder of the cache: seconds after which what lies in it is not worth its room}."""
 
+_COUNTED_APART = ("snapshots", "transactions", "cache", "guard")
+
 
 class Storage:
     """Our folders of one environment, its packs and one state folder. All blocks; writers hold the lock."""
@@ -187,11 +189,19 @@ class Storage:
             _used("waiting packs", waiting),
             _used("trash", [Trash(area).folder for area in self._areas]),
             _used("remembered answers", [self.state / "cache"]),
+            _used("records", [place for place in _listed(self.state) if place.name not in _COUNTED_APART]),
             *(
                 UsedSpace(name="full copies", count=len(store.sizes()), bytes=store.total_bytes())
                 for store in self._full_copies
             ),
         )
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _stored(payload: Payload, weights: Remembered, *, fresh: bool) -> StoredPayload:
@@ -209,8 +219,8 @@ def _used(name: str, folders: Sequence[Path]) -> UsedSpace:
     weight: Weight = weigh(*folders)
     count = 0
     for folder in folders:
-        with suppress(OSError):
-            count += sum(not each.name.startswith(".") for each in folder.iterdir())
+        inside = _listed(folder) if folder.is_dir() else [folder]
+        count += sum(not each.name.startswith(".") for each in inside)
     return UsedSpace(name=name, count=count, bytes=weight.bytes, linked=weight.linked)
 
 
