@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from ..engine.repairing import Mending, Repair, RepairPlan
+from ..engine.repair_plan import Mending, RepairPlan
+from ..engine.repairing import Repair
 from .changes import carry_out, consent, done
 from .console import Style, plain
 from .plan_text import finding_lines

@@ -4,84 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from ..core.mending import Ground, choose_version, regard_broken
 from ..core.ownership import Holding, RecordedFile
 from ..core.snapshot import SnapshotDistribution
 from ..core.swap_types import Arrival
 from ..core.types import Distribution, Environment, Finding
-from ..errors import CancelledError, Hint, SafeInstallError, UsageError
+from ..errors import CancelledError, SafeInstallError
 from ..ports import Kept
 from .applying import Applier
 from .baseline import read_baseline
 from .in_force import IN_FORCE, in_force
 from .movement import Movement
 from .order import Applied, Order
+from .repair_plan import (
+    DOUBLED,
+    FAULTS,
+    TORN,
+    Mending,
+    RepairPlan,
+    not_installed,
+    not_on_index,
+    not_ours,
+    read_request,
+)
 from .session import Session
-from .stillness import Moment, look_when_still
-
-_DOUBLED, _TORN = "duplicate-metadata", "torn-distribution"
-_FAULTS = (_DOUBLED, _TORN, "files-missing", "files-changed", "unusable-record", "unreadable-metadata")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mending:
-    """How one broken distribution becomes whole."""
-
-    name: str
-    version: str
-    """The version it will have."""
-    before: tuple[str, ...]
-    """The versions that are listed now, one for each metadata folder."""
-    faults: tuple[str, ...]
-    """Codes of what is wrong."""
-    why: str
-    """Why that version."""
-    payload: Kept | None = None
-    """Where its very bytes are kept; without one they come from uv's cache, else the index."""
-
-    @property
-    def edited(self) -> bool:
-        """Whether files go away that somebody changed, perhaps on purpose."""
-        return "files-changed" in self.faults
-
-    def to_dict(self) -> dict[str, object]:
-        """The mending as a JSON object."""
-        return {
-            "name": self.name,
-            "from": list(self.before),
-            "to": self.version,
-            "faults": list(self.faults),
-            "why": self.why,
-            "how": "exact" if self.payload else "same-version",
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairPlan:
-    """What is broken, and how it becomes whole."""
-
-    environment: Environment
-    mendings: tuple[Mending, ...]
-    findings: tuple[Finding, ...] = ()
-    """What cannot be repaired here."""
-    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
-    moment: Moment | None = None
-    """What our own transactions had done when it was looked at."""
-
-    def to_dict(self) -> dict[str, object]:
-        """The plan as a JSON object."""
-        return {
-            "ok": True,
-            "items": [each.to_dict() for each in self.mendings],
-            "findings": [finding.to_dict() for finding in self.findings],
-            "restart": "restart" if self.mendings else "none",
-        }
+from .stillness import look_when_still
 
 
 @dataclass(slots=True)
@@ -95,7 +45,7 @@ class Repair:
 
         Blocks; hashes the files of those it looks at. Raises UsageError `not-installed`, `usage`.
         """
-        asked = dict(_asked(text) for text in wanted)
+        asked = dict(read_request(text) for text in wanted)
         self.session.drift()
         site, cancel = self.session.site, self.session.cancel
         plan, seen = look_when_still(site, lambda: self._look(asked), cancel)
@@ -109,7 +59,7 @@ class Repair:
             by_name.setdefault(dist.name, []).append(dist)
         for name in asked:
             if name not in by_name:
-                raise _not_installed(name)
+                raise not_installed(name)
         self.session.report.stage("verify", "Hashing installed files")
         faults = self._faults(environment, frozenset(asked) or None)
         baseline = read_baseline(site.state, site.python.prefix)
@@ -121,12 +71,12 @@ class Repair:
             copies = by_name[name]
             foreign = next((dist for dist in copies if dist.conda or dist.editable), None)
             if foreign is not None:
-                findings.append(_foreign(foreign))
+                findings.append(not_ours(foreign))
                 continue
             known = left.get(name) if name not in twice else None
             version, why = choose_version(
                 copies,
-                left=known.version if known and found.keys() & {_DOUBLED, _TORN} else "",
+                left=known.version if known and found.keys() & {DOUBLED, TORN} else "",
                 intact={dist.metadata_dir for dist in copies if _path(dist) not in _places(found)},
             )
             if asked.get(name):
@@ -134,7 +84,7 @@ class Repair:
             payload = self._payload(name, version, known, copies)
             origins = [dist.origin for dist in (known, *copies) if dist and dist.version == version]
             if payload is None and any(origins):
-                findings.append(_no_index(name, version))
+                findings.append(not_on_index(name, version))
                 continue
             mendings.append(
                 Mending(
@@ -218,7 +168,7 @@ class Repair:
         faults: dict[str, dict[str, set[str]]] = {}
         for finding in (*self.session.site.verify(environment, names), *unreadable):
             name = owner.get(Path(finding.file))
-            if name and finding.code in _FAULTS and (names is None or name in names):
+            if name and finding.code in FAULTS and (names is None or name in names):
                 faults.setdefault(name, {}).setdefault(finding.code, set()).add(finding.file)
         return faults
 
@@ -271,59 +221,10 @@ class Repair:
         return found
 
 
-def _asked(text: str) -> tuple[str, str]:
-    """(canonical name, version or empty) of `NAME` or `NAME==VERSION`."""
-    try:
-        requirement = Requirement(text)
-    except (ValueError, RecursionError) as error:
-        raise _usage(text) from error
-    specifiers = list(requirement.specifier)
-    if requirement.url or requirement.extras or requirement.marker or len(specifiers) > 1:
-        raise _usage(text)
-    if specifiers and (specifiers[0].operator != "==" or "*" in specifiers[0].version):
-        raise _usage(text)
-    return canonicalize_name(requirement.name), specifiers[0].version if specifiers else ""
-
-
 def _path(dist: Distribution) -> Path:
     return Path(dist.site, dist.metadata_dir)
 
 
 def _places(found: Mapping[str, set[str]]) -> set[Path]:
     """The metadata folders something is wrong with, apart from there being two."""
-    return {Path(place) for code, places in found.items() if code != _DOUBLED for place in places}
-
-
-def _usage(text: str) -> UsageError:
-    return UsageError("usage", f"{text!r} is neither NAME nor NAME==VERSION.", context={"argument": text})
-
-
-def _not_installed(name: str) -> UsageError:
-    return UsageError(
-        "not-installed",
-        f"{name} is not installed, so there is nothing of it to repair.",
-        hints=(
-            Hint("roll-back", "`safe-install rollback` brings back what was removed."),
-            Hint("verify", "`safe-install verify` lists what is broken."),
-        ),
-    )
-
-
-def _foreign(dist: Distribution) -> Finding:
-    tool = "conda" if dist.conda else "an editable install"
-    return Finding(
-        code="not-repairable",
-        message=f"{dist.name} {dist.version} comes from {tool}, which alone can make it whole.",
-        hints=(Hint("reinstall-by-hand", f"Install {dist.name} again with the tool that installed it."),),
-    )
-
-
-def _no_index(name: str, version: str) -> Finding:
-    return Finding(
-        code="not-repairable",
-        message=f"{name} {version} was installed from a file or an address, and its files were not kept.",
-        hints=(
-            Hint("reinstall-by-hand", f"Install {name} again from where it came."),
-            Hint("name-version", f"Or name a version an index has: `safe-install repair {name}==VERSION`."),
-        ),
-    )
+    return {Path(place) for code, places in found.items() if code != DOUBLED for place in places}
