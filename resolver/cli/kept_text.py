@@ -40,7 +40,7 @@ def deferred_lines(applied: Applied, style: Style) -> Iterator[str]:
     deferred = applied.deferred
     if deferred is None:
         return
-    yield f"{style('yellow', 'Waiting')}: {plain(applied.operation)}. {plain(deferred.said)}"
+    yield f"{style('yellow', 'Waiting')} [{deferred.why}]: {plain(applied.operation)}. {plain(deferred.said)}"
     yield from finding_lines(applied.findings, style, verbose=True)
     yield from next_steps(plain(applied.transaction))
 

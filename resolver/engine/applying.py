@@ -177,7 +177,7 @@ class Applier:
     ) -> Deferred | None:
         """All steps in effect, or why the change waits and nothing is."""
         locked: FilesLockedError | None = None
-        if order.at_next_start:
+        if order.at_next_start and transaction.steps:
             refuse_impossible(transaction.steps, self.site.roots)
         else:
             self.report.stage("swap", "Swapping")

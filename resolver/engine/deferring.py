@@ -130,6 +130,7 @@ def note_for(
             *site.flawed_places({each.distribution.name: each.distribution.version for each in come}),
         ),
         snapshot=snapshot.id,
+        full=site.guard.manifest_file(snapshot.id) if site.guard.is_full(snapshot.id) else "",
         pack_marks={each.pack.path: mark_of(Path(each.pack.path)) for each in snapshot.packs},
         last=last.id if last else "",
         record=tuple(
@@ -186,6 +187,23 @@ def outdated_by(state: Path, changed: Collection[str], mine: str) -> tuple[Findi
                 )
             )
     return tuple(found)
+
+
+def scripts_later(packs: Iterable[tuple[str, Path]]) -> tuple[Finding, ...]:
+    """That install.py of these (name, folder) did not run: at a start nothing of a pack's runs by our doing."""
+    return tuple(
+        Finding(
+            code="install-script-later",
+            message=f"install.py of {name} runs only when its pack is in place: not now, and not at the start.",
+            pack=name,
+            file="install.py",
+            hints=(
+                Hint("run-install-py", f"After the start: `safe-install install {name} --allow install-py`."),
+            ),
+        )
+        for name, folder in packs
+        if (folder / "install.py").is_file()
+    )
 
 
 def claimed_folders(states: Iterable[Path]) -> frozenset[Path]:

@@ -17,6 +17,7 @@ from ..transaction.lockfile import OwnerLock, lock_path
 from .apply_errors import disk_full, refused, state_unwritable
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch
+from .deferring import scripts_later
 from .drift import DriftReport, check_calmly
 from .in_force import in_force
 from .install_scripts import CONSENT, run_install_scripts
@@ -161,6 +162,8 @@ class Session:
         )
         applier = Applier(site=self.site, report=self.report, cancel=self.cancel, begun=self.begun)
         applied = applier.apply(order)
+        if applied.deferred and CONSENT in planned.options.allowed:
+            ran.extend(scripts_later((each.name, each.tree) for each in planned.fetched))
         return replace(applied, findings=(*applied.findings, *ran))
 
     def write_lock(self, planned: Planned) -> Path:

@@ -61,6 +61,8 @@ class Note:
     """Live paths of files that need not be what their RECORD says."""
     snapshot: str = ""
     """Id of the snapshot of the state before."""
+    full: str = ""
+    """What makes that snapshot a full one, where it is one: of no use any more once something else has changed."""
     pack_marks: Mapping[str, str] = field(default_factory=dict, hash=False)
     """{path: mark} of every pack that snapshot names."""
     last: str = ""
@@ -99,6 +101,7 @@ def note_of(value: Mapping[str, object]) -> Note:
         leaving=_texts(value["leaving"]),
         accepted=_texts(value["accepted"]),
         snapshot=_text(value["snapshot"]),
+        full=_text(value["full"]),
         pack_marks=_mapping(value["pack_marks"]),
         last=_text(value["last"]),
         record=tuple(_object(each) for each in _kind(list, value["record"])),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import Hint, RecoveryNeededError, SafeInstallError, UsageError
-from . import folder
+from . import folder, fs
 from .bytecode import follow_bytecode
 from .holders import holders_of
 from .installed import faults_after, list_installed
@@ -203,7 +203,7 @@ def _attempt(state_dir: Path, roots: Sequence[Path], interpreter: Interpreter, e
         note = _note(state_dir, each.id, folder.load_progress(state_dir, each.id).note_digest)
     except SafeInstallError as error:
         return Attempt(id=each.id, operation=each.operation, outcome=ELSEWHERE, reason=_in_words(error))
-    if note.prefix != interpreter.prefix:
+    if not _is_same_place(note.prefix, interpreter.prefix):
         reason = f"it is for the Python in {note.prefix}, and this is the one in {interpreter.prefix}."
         return Attempt(id=each.id, operation=each.operation, outcome=ELSEWHERE, reason=reason)
     try:
@@ -217,16 +217,20 @@ def _attempt(state_dir: Path, roots: Sequence[Path], interpreter: Interpreter, e
         return _refuse(transaction, each, broken)
     try:
         with transaction:
-            return _apply(transaction, each, note, state_dir)
+            return _apply(transaction, each, note, state_dir, roots)
     except (SafeInstallError, OSError) as error:
         if isinstance(error, RecoveryNeededError) and error.code == "undo-failed":
             raise
         return Attempt(id=each.id, operation=each.operation, outcome=FAILED, reason=_in_words(error))
 
 
-def _apply(transaction: Transaction, each: Waiting, note: Note, state_dir: Path) -> Attempt:
+def _apply(
+    transaction: Transaction, each: Waiting, note: Note, state_dir: Path, roots: Sequence[Path]
+) -> Attempt:
     before = list_installed(note.sites)
     said = refresh_snapshot(state_dir, note, before)
+    if said and note.full and fs.is_inside(Path(note.full), [*roots, state_dir]):
+        Path(note.full).unlink(missing_ok=True)
     follow_bytecode(transaction)
     try:
         transaction.apply(may_wait=True)
@@ -253,6 +257,10 @@ def _apply(transaction: Transaction, each: Waiting, note: Note, state_dir: Path)
         )
     transaction.commit()
     return Attempt(id=each.id, operation=each.operation, outcome=APPLIED, notes=said)
+
+
+def _is_same_place(first: str, second: str) -> bool:
+    return os.path.normcase(os.path.realpath(first)) == os.path.normcase(os.path.realpath(second))
 
 
 def _refuse(transaction: Transaction, each: Waiting, broken: Sequence[Broken]) -> Attempt:

@@ -154,3 +154,17 @@ def test_what_follows_a_commit_follows_at_a_start_as_well(here: Installation) ->
     shown = here.run("snapshot", "show", taken).document["snapshot"]
     assert shown["lock"] == answer.document["deferred"]["transaction"]
     assert shown["decisions"] == decisions
+
+
+def test_a_script_of_a_pack_is_not_run_while_its_pack_waits(here: Installation) -> None:
+    """Consent or not, install.py needs its pack in place: it is said when it can be run."""
+    here.have("base", "1.0")
+    source = here.source("demo", files={"install.py": "open('ran.txt', 'w')\n"})
+    answer = here.run("install", source, "--allow", "install-py", "--yes", "--at-next-start")
+    assert "install-script-later" in [each["code"] for each in answer.document["deferred"]["findings"]]
+    assert "was applied" in start_host(here)
+    assert sorted(path.name for path in (here.packs / "demo").iterdir()) == [
+        "__init__.py",
+        "install.py",
+        "requirements.txt",
+    ]
