@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import synthetic
 from .applying import bench_applying, tables
+from .guarding import bench_guarding, guarding_table
 from .index_pages import fresh_pages
 from .pack_sets import corpus_folder, corpus_set
 from .peers import comfy_cli, manager, pip, safe_install, uv
@@ -28,7 +29,7 @@ CONTENDERS: tuple[Contender, ...] = (
     *comfy_cli.CONTENDERS,
     *pip.CONTENDERS,
 )
-TOPICS = ("plan", "apply")
+TOPICS = ("plan", "apply", "guard")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str]) -> int:
             document["plan"] = _plan(workshop, chosen, options)
         if "apply" in options.topics:
             document["apply"] = _apply(workshop, chosen, options)
+        if "guard" in options.topics:
+            document["guard"] = _guard(workshop, options)
     except BenchError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
@@ -64,6 +67,16 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         help="contenders whose name holds this word; may be repeated",
         metavar="WORD",
+    )
+    parser.add_argument(
+        "--distributions", default="100,300", help="sizes of the environments for full snapshots, by comma"
+    )
+    parser.add_argument("--strategies", default="auto,copy,mixed", help="how full snapshots keep bytes")
+    parser.add_argument(
+        "--environment",
+        type=Path,
+        help="a real virtual environment, to be copied, for full snapshots",
+        metavar="DIR",
     )
     parser.add_argument("--runs", type=int, default=3, help="timed runs after one untimed; the median counts")
     parser.add_argument("--cold", action="store_true", help="one run each with empty caches")
@@ -98,6 +111,13 @@ def _apply(workshop: Workshop, chosen: Sequence[Contender], options: argparse.Na
     for table in tables(rows):
         print(table, flush=True)
     remove_places(workshop)
+    return [row.to_dict() for row in rows]
+
+
+def _guard(workshop: Workshop, options: argparse.Namespace) -> list[object]:
+    counts = [int(count) for count in options.distributions.split(",") if count]
+    rows = bench_guarding(workshop, counts, options.strategies.split(","), options.environment)
+    print(guarding_table(rows), flush=True)
     return [row.to_dict() for row in rows]
 
 
