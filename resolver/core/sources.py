@@ -67,6 +67,8 @@ def parse_source(text: str, *, exists: Callable[[str], bool], installed: Iterabl
     text = text.strip()
     if _CONTROL.search(text) or _CONTROL.search(unquote(text)):
         raise _unsafe(text, "it holds control characters")
+    if not _is_url_or_path(text):
+        raise _not_understood(text, "It is no valid URL.")
     if text.removeprefix("git+").startswith("-"):
         raise _unsafe(text, "it starts with a dash, which a program would take for an option")
     if _TRANSPORT_HELPER.match(text.removeprefix("git+")):
@@ -75,6 +77,15 @@ def parse_source(text: str, *, exists: Callable[[str], bool], installed: Iterabl
     check_pack_name(spec.name)
     check_name_clash(spec.name, installed)
     return spec
+
+
+def _is_url_or_path(text: str) -> bool:
+    try:
+        urlsplit(text.removeprefix("git+"))
+    except ValueError:
+        # Brackets that are no IPv6 address; in a path they are letters like any other.
+        return not _URL.match(text.removeprefix("git+"))
+    return True
 
 
 def _understand(text: str, exists: Callable[[str], bool]) -> SourceSpec:

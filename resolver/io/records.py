@@ -165,7 +165,7 @@ def _unusable(distribution: Distribution, why: str) -> Finding:
 def _damage(file: RecordedFile, *, hashes: bool = True) -> Damage | None:
     try:
         digest = hashlib.new(file.algorithm, usedforsecurity=False) if hashes and file.digest else None
-    except ValueError:  # An algorithm this Python does not have: then only the size is known.
+    except (ValueError, TypeError):  # An algorithm this Python does not have: then only the size is known.
         digest = None
     try:
         with open_regular(file.path) as stream:

@@ -28,7 +28,7 @@ def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
         if not line:
             continue
         if not line.startswith("#"):
-            requirement = Requirement(line.split(" #", 1)[0].rstrip(" \\"))
+            requirement = _requirement(line.split(" #", 1)[0].rstrip(" \\"))
             current = canonicalize_name(requirement.name)
             versions[current] = next((part.version for part in requirement.specifier), "")
             if requirement.extras:
@@ -37,6 +37,8 @@ def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
                 urls[current] = requirement.url
             via[current], asked_by[current] = [], []
             continue
+        if not current:
+            continue  # A comment before the first requirement is about none.
         wanter = line.lstrip("#").strip().removeprefix("via").strip()
         file = wanter.removeprefix("-r ").strip()
         if file in labels:
@@ -51,6 +53,18 @@ def parse_solution(text: str, labels: Mapping[str, str]) -> Solution:
     return Solution(
         versions=versions, urls=urls, via=distinct(via), asked_by=distinct(asked_by), extras=extras
     )
+
+
+def _requirement(text: str) -> Requirement:
+    try:
+        return Requirement(text)
+    except (ValueError, RecursionError) as error:
+        raise SafeInstallError(
+            "solution-unreadable",
+            f"uv wrote a line that cannot be read: {text!r}",
+            context={"line": text},
+            hints=(Hint("update-uv", "Use the version of uv that Safe Install asks for."),),
+        ) from error
 
 
 def distinct(found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 
 from ..errors import redact
+from .fs import open_regular
 
 _LONGEST = 64 * 1024
 """Bytes that are read of an owner file: somebody else may have put anything there."""
@@ -111,7 +112,7 @@ def read_owner(path: Path, *, patience: float = 0.0) -> Owner | None:
 
 def _parse(path: Path) -> Owner | None:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = json.loads(file.read(_LONGEST))
     except (OSError, ValueError, RecursionError):
         return None
