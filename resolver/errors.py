@@ -14,6 +14,20 @@ from dataclasses import dataclass
 
 # Up to the last @ before the path, since a password may hold one; starts at "://" to stay linear.
 _URL_CREDENTIALS = re.compile(r"://[^/?#\s]+@")
+# Whatever follows a question mark, where there is an address at all: to look for both at once is not linear.
+_QUERY = re.compile(r"\?(?P<query>[^\s?#\"'<>]+)")
+SECRET_PARAMETER = re.compile(
+    r"token|sig|secret|passw|pwd|credential|auth|api[-_]?key|access[-_]?key|^key$|^code$|session",
+    re.IGNORECASE,
+)
+"""Names of parameters in addresses whose values give access."""
+_SECRET_WORDS = re.compile(
+    # What such things look like of themselves: of GitHub, GitLab, Hugging Face, Amazon, PyPI.
+    r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{40,}|glpat-[\w\-]{20,}|hf_[A-Za-z0-9]{30,}"
+    r"|pypi-[\w\-]{60,}|(?:AKIA|ASIA)[A-Z0-9]{16})(?![\w\-])"
+    r"|(?<=\bauthorization: basic )\S+|(?<=\bauthorization: bearer )\S+",
+    re.IGNORECASE,
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 
 
@@ -23,8 +37,22 @@ _INVISIBLE |= dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
 def redact(text: str) -> str:
-    """The text without credentials in URLs and without control characters a terminal would obey."""
-    return _CONTROL.sub("", _URL_CREDENTIALS.sub("://***@", text))
+    """The text without credentials in URLs and without control characters a terminal would obey.
+
+    Credentials are the user's part, parameters that are named like a secret, and words that look like one.
+    """
+    if "://" in text:
+        text = _QUERY.sub(_without_secrets, _URL_CREDENTIALS.sub("://***@", text))
+    return _CONTROL.sub("", _SECRET_WORDS.sub("***", text))
+
+
+def _without_secrets(match: re.Match[str]) -> str:
+    parts = (part.partition("=") for part in match["query"].split("&"))
+    shown = (
+        f"{key}=***" if value and SECRET_PARAMETER.search(key) else f"{key}{equals}{value}"
+        for key, equals, value in parts
+    )
+    return "?" + "&".join(shown)
 
 
 def visible(text: str) -> str:

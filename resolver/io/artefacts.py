@@ -114,7 +114,7 @@ class ArtefactFinder:
                 hashes=tuple(sorted(f"{kind}:{digest}" for kind, digest in (artefact.hashes or {}).items())),
                 size=artefact.size or 0,
                 wanted_by=wanters,
-                builds=wheel is None and not str(artefact.url or artefact.path).endswith(".whl"),
+                builds=wheel is None and not _is_wheel(str(artefact.url or artefact.path)),
             )
         origin = package.vcs.url if package.vcs else (package.directory.path if package.directory else "")
         return LockedPackage(
@@ -185,3 +185,8 @@ def _tags(python: PythonInfo) -> list[Tag]:
     interpreter = f"cp{major}{minor}" if python.implementation.lower() == "cpython" else f"pp{major}{minor}"
     tags = list(cpython_tags((major, minor), platforms=platforms)) if interpreter.startswith("cp") else []
     return [*tags, *compatible_tags((major, minor), interpreter, platforms)]
+
+
+def _is_wheel(address: str) -> bool:
+    """Whether the address is that of a wheel; a signed one has a query."""
+    return address.partition("#")[0].partition("?")[0].endswith(".whl")

@@ -13,6 +13,8 @@ import os
 import re
 from collections.abc import Mapping
 
+from ..errors import redact
+
 _FAMILIES = ("UV_", "PIP_", "PYTHON")
 """Names that begin so are dropped unless the table of the family keeps them.
 
@@ -78,6 +80,17 @@ _DROP = frozenset(
     }
 )
 
+_SECRET = re.compile(
+    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY|_KEY$|_PAT$|^NETRC$|_AUTH$"
+    r"|^SSH_AUTH_SOCK$|^GIT_ASKPASS$|^SSH_ASKPASS$|^AWS_|^AZURE_|^GCP_|^GOOGLE_"
+)
+"""Names of what lets somebody in."""
+_FETCHES = re.compile(
+    r"UV_|PIP_|NETRC$|SSH_AUTH_SOCK$|SSH_ASKPASS|GIT_ASKPASS$|GOOGLE_APPLICATION_CREDENTIALS$"
+)
+"""Of those, what packages are fetched with: settings of uv and pip, and ways to ask for something that is not here."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
+
 _SET = {
     # A question nobody can see would hang the job for ever.
     "GIT_TERMINAL_PROMPT": "0",
@@ -93,6 +106,21 @@ def clean_environment(
     source = os.environ if base is None else base
     kept = {name: value for name, value in source.items() if _is_kept(name)}
     return {**kept, **_SET, **(extra or {})}
+
+
+def without_secrets(environment: Mapping[str, str], *, indexes: bool = False) -> dict[str, str]:
+    """The environment for code of a pack: nothing that lets one in anywhere, by its name or by its address.
+
+    That code was written by strangers. Imports in a trial get none of it; install.py and builds, which fetch
+    packages, keep what reaches `indexes` (pip and uv), and nothing else: no token of GitHub, Hugging Face or
+    a cloud. Who needs one there gives it in a file, or runs the script by hand.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if (indexes and _FETCHES.match(name.upper()))
+        or not (_SECRET.search(name.upper()) or redact(value) != _CONTROL.sub("", value))
+    }
 
 
 def _is_kept(name: str) -> bool:

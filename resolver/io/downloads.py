@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import IO
 
+from .credentials import bare, headers_for, reveal
+
 SECONDS = 20
 """To wait for a server that says nothing."""
 
@@ -55,8 +57,11 @@ def ask(
     if urllib.parse.urlsplit(address).scheme.lower() not in _SCHEMES:
         raise ValueError("neither http nor https")
     request = urllib.request.Request(  # noqa: S310 - judged above
-        address, headers={"Accept-Encoding": "identity", **(headers or {})}
+        bare(reveal(address)), headers={"Accept-Encoding": "identity", **(headers or {})}
     )
+    for name, value in headers_for(address).items():
+        # For this server alone: it is left out where a redirection is followed.
+        request.add_unredirected_header(name, value)
     try:
         with _opener().open(request, timeout=seconds) as answer:
             yield Answer(answer)

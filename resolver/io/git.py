@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..errors import Hint, SafeInstallError, redact
 from .child_environment import clean_environment
+from .credentials import GitAccess, bare, clone_access
 from .git_folder import find_git_dir
 from .process import Completed, run
 
@@ -52,6 +53,7 @@ _NO_ACCESS = re.compile(
     re.IGNORECASE,
 )
 _PROGRESS = re.compile(r"^(?:remote: )?[A-Z][\w ]+:\s+\d+% \(")
+_NO_ACCESS_NEEDED = GitAccess()
 _COMMIT = re.compile(r"^[0-9a-fA-F]{4,64}$")
 _STATUS_SECONDS = 60.0
 _LAST_LINES = 12
@@ -79,9 +81,20 @@ def clone(
         # Only then: a repository from the net could otherwise name a folder of this machine as a submodule.
         protocols.append("file")
 
+    access = clone_access(url)
+    url = bare(url)
+
     def git(*arguments: str, cwd: Path = target, must: bool = True) -> Completed:
         shown = on_line if "--progress" in arguments else None
-        return _run_git(arguments, cwd=cwd, protocols=protocols, cancel=cancel, on_line=shown, must=must)
+        return _run_git(
+            arguments,
+            cwd=cwd,
+            protocols=protocols,
+            cancel=cancel,
+            on_line=shown,
+            must=must,
+            access=access,
+        )
 
     progress = "--progress" if on_line else "--quiet"
     git("clone", "--no-checkout", "--template=", "--origin=origin", progress, "--", url, str(target),
@@ -182,6 +195,7 @@ def _run_git(
     on_line: Callable[[str], None] | None = None,
     timeout: float | None = None,
     must: bool = True,
+    access: GitAccess = _NO_ACCESS_NEEDED,
 ) -> Completed:
     program = shutil.which("git")
     if program is None:
@@ -193,9 +207,9 @@ def _run_git(
     # The folder is named by the user, so its owner does not matter; what could run from it is switched off.
     config = [part for setting in (*_SAFE_CONFIG, "safe.directory=*") for part in ("-c", setting)]
     done = run(
-        [program, *config, *arguments],
+        [program, *config, *access.options, *arguments],
         cwd=cwd,
-        env=_environment(protocols, ceiling=cwd.parent),
+        env={**_environment(protocols, ceiling=cwd.parent), **access.variables},
         timeout=timeout,
         cancel=cancel,
         on_line=on_line,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..core.types import Distribution, PythonInfo
 from ..transaction.fs import write_bytes
-from .child_environment import clean_environment
+from .child_environment import clean_environment, without_secrets
 from .process import run
 
 SECONDS = 1800.0
@@ -32,13 +32,12 @@ def run_install_script(
     """
     pins = [f"{dist.name}=={dist.version}\n" for dist in installed if dist.version]
     write_bytes(constraints, "".join(pins).encode("utf-8"))
-    environment = clean_environment(
-        {
-            "PIP_CONSTRAINT": str(constraints),
-            "UV_CONSTRAINT": str(constraints),
-            "PATH": f"{Path(python.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        }
-    )
+    environment = {
+        **without_secrets(clean_environment(), indexes=True),
+        "PIP_CONSTRAINT": str(constraints),
+        "UV_CONSTRAINT": str(constraints),
+        "PATH": f"{Path(python.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
     done = run(
         [python.executable, "-s", "install.py"],
         env=environment,

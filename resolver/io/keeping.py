@@ -18,6 +18,7 @@ from ..core.snapshot import (
 )
 from ..core.swap_types import Arrival, Swap
 from ..core.types import Environment, Finding, LockedPackage, Pack, PythonInfo
+from ..errors import redact
 from ..ports import Kept
 from ..transaction import fs
 from .displacement import Displacement, plan_displacement, plan_pack_displacement
@@ -215,7 +216,7 @@ class Keeping:
             if package.url:
                 known[package.name] = {
                     "version": package.version,
-                    "url": package.url,
+                    "url": redact(package.url),
                     "hashes": list(package.hashes),
                 }
         fs.write_json(self.state / ARTEFACTS, known)

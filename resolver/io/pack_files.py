@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..core.reader import MAX_FILE_BYTES, Reader, UnreadableFile
 from ..errors import Hint
+from .credentials import hide
 
 # O_NONBLOCK: opening a FIFO must not wait for a writer. O_NOFOLLOW: the path was resolved just before.
 _FLAGS = (
@@ -23,12 +24,15 @@ _LOOK = Hint("look-at-file", "Look at the file; the pack's repository may hold t
 def pack_reader(root: Path) -> Reader:
     """A reader for the files of the pack in the folder `root`.
 
+    In web addresses, names stand for the secrets (see `credentials`).
     It gives whole regular files of at most MAX_FILE_BYTES whose real path lies inside the real `root`
     (`root` itself may be a link). All else raises UnreadableFile. Blocks on the disk only.
     """
 
     def read(path: str) -> bytes:
-        return _read_inside(root, path)
+        data = _read_inside(root, path)
+        # As Latin-1 every byte comes back as it was, whatever the encoding.
+        return hide(data.decode("latin-1")).encode("latin-1") if b"://" in data else data
 
     return read
 

@@ -197,10 +197,15 @@ def _findings(spec: SourceSpec, name: str, tree: Path, left_out: Sequence[str]) 
         )
     if spec.kind is SourceKind.GIT and redact(spec.location) != spec.location:
         yield Finding(
-            code="credentials-stored",
-            message=f"git keeps the user name or password of the address in {name}/.git/config.",
+            code="credentials-not-stored",
+            message=f"The user name or password of the address was used for {name} and is not kept with it.",
             pack=name,
-            hints=(Hint("use-credential-helper", "Prefer an SSH key or a credential helper of git."),),
+            hints=(
+                Hint(
+                    "use-credential-helper",
+                    "For updates by git set up an SSH key or a credential helper, or give the address anew.",
+                ),
+            ),
         )
     if has_lfs_pointers(tree):
         yield Finding(

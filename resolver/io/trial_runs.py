@@ -19,7 +19,7 @@ from typing import Any
 from ..core.trials import TrialFault
 from ..core.types import PythonInfo
 from ..errors import SafeInstallError, redact
-from .child_environment import clean_environment
+from .child_environment import clean_environment, without_secrets
 from .process import run
 
 _CHILD = Path(__file__).with_name("trial_child.py")
@@ -211,7 +211,7 @@ def _run_child(
         try:
             done = run(
                 [*argv, str(request), str(results), str(trace)],
-                env=clean_environment(_environment(work)),
+                env=without_secrets(clean_environment(_environment(work))),
                 cwd=work,
                 timeout=clock.left + _START_SECONDS if mode == "look" else max(1.0, clock.left),
                 cancel=clock.cancel,

@@ -9,18 +9,20 @@ import re
 import tempfile
 import threading
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..core.solve import Solution, SolveFailureError, SolveInput, SolveRequest
 from ..core.types import PythonInfo
-from ..errors import Hint, SafeInstallError
+from ..errors import Hint, SafeInstallError, redact
+from .child_environment import without_secrets
+from .credentials import from_requirements, hide, revealed, stage_variables, variables
 from .process import Completed, clean_environment, run
 from .solve_memory import FRESH_SECONDS, Memory
 from .uv_answers import classify, parse_solution, staging_error
-from .uv_inputs import is_one_line, lines_of, write_inputs
+from .uv_inputs import access_of, is_one_line, lines_of, write_inputs
 
 # What the public index itself answers: pages live ten minutes, a file never changes under its name.
 _CACHE_CONTROL = f'api = "max-age={FRESH_SECONDS}", files = "max-age=365000000, immutable"'
@@ -105,7 +107,8 @@ class Uv:
         Raises SolveFailureError.
         """
         with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
-            files = write_inputs(Path(folder), [SolveInput(label="", texts=tuple(texts)), *indexed])
+            entries = [SolveInput(label="", texts=tuple(texts)), *indexed]
+            files = write_inputs(Path(folder), entries)
             arguments = [
                 *files,
                 "--no-deps",
@@ -116,8 +119,8 @@ class Uv:
                 "pylock.toml",
             ]
             arguments += [*self._build_flags(allow_builds), *(["--offline"] if offline else [])]
-            self._compile(arguments, folder, cancel, with_stubs=False)
-            return (Path(folder) / "pylock.toml").read_text(encoding="utf-8")
+            self._compile(arguments, folder, cancel, with_stubs=False, more=access_of(entries))
+            return hide((Path(folder) / "pylock.toml").read_text(encoding="utf-8"))
 
     def stage(
         self,
@@ -133,14 +136,14 @@ class Uv:
 
         Raises SafeInstallError `stage-failed` (or a more telling code) with uv's last lines. Nothing live is written.
         """
-        command = ["pip", "install", "--no-deps", "--no-progress", "-r", str(pylock)]
+        command = ["pip", "install", "--no-deps", "--no-progress"]
         command += ["--prefix", str(prefix), "--python", self._python.executable]
         # A clone where the file system has them, else uv falls back to hardlinks: a copy of some GB takes ten times as
         # long. What an in-place edit elsewhere did to the shared bytes is found when the stage is checked.
         command += ["--link-mode", os.environ.get("UV_LINK_MODE", "clone"), *self._build_flags(allow_builds)]
         command += [*(["--offline"] if offline else []), *(["--no-cache"] if past_cache else [])]
-        with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
-            done = self._run(command, folder, cancel)
+        with tempfile.TemporaryDirectory(prefix="safe-install-") as folder, revealed(pylock) as readable:
+            done = self._run([*command, "-r", str(readable)], folder, cancel, stage_variables())
         if done.returncode:
             raise staging_error(done.stderr)
 
@@ -171,16 +174,22 @@ class Uv:
             ]
             arguments += self._build_flags(request.allow_builds)
             try:
-                self._compile(arguments, folder, cancel, with_stubs=True)
+                self._compile(arguments, folder, cancel, with_stubs=True, more=access_of(request.inputs))
             except SolveFailureError as failure:
                 return failure
-            solution = parse_solution(output.read_text(encoding="utf-8"), labels)
+            solution = parse_solution(from_requirements(output.read_text(encoding="utf-8")), labels)
         granted = {name: entry.index for entry in request.inputs for name in entry.indexed}
         fetched = solution.versions.keys() - solution.urls.keys()
         return replace(solution, indexes={name: granted[name] for name in sorted(fetched & granted.keys())})
 
     def _compile(
-        self, arguments: Sequence[str], folder: str, cancel: threading.Event | None, *, with_stubs: bool
+        self,
+        arguments: Sequence[str],
+        folder: str,
+        cancel: threading.Event | None,
+        *,
+        with_stubs: bool,
+        more: Mapping[str, str],
     ) -> None:
         command = ["pip", "compile", *arguments, "--quiet", "--python", self._python.executable]
         if with_stubs and self._stubs is not None:
@@ -188,20 +197,29 @@ class Uv:
         if self._refresh:
             command.append("--refresh")
             self._refresh = False
-        done = self._run(command, folder, cancel)
+        done = self._run(command, folder, cancel, more)
         if done.returncode:
-            raise SolveFailureError(classify(done.stderr), done.stderr)
+            raise SolveFailureError(classify(done.stderr), redact(done.stderr))
 
     @staticmethod
     def _build_flags(allow_builds: bool) -> list[str]:
         return [] if allow_builds else ["--no-build"]
 
-    def _run(self, arguments: Sequence[str], folder: str, cancel: threading.Event | None) -> Completed:
+    def _run(
+        self,
+        arguments: Sequence[str],
+        folder: str,
+        cancel: threading.Event | None,
+        more: Mapping[str, str],
+    ) -> Completed:
         environment = clean_environment({"NO_COLOR": "1", "UV_NO_PROGRESS": "1"})
         settings = self._fresh_settings()
         if settings:
             for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"):
                 environment.pop(name, None)
+        if not set(arguments) & {"--no-build", "--offline"}:
+            environment = without_secrets(environment, indexes=True)  # Builds run the code of packages.
+        environment |= {**variables(), **more}
         return run(
             [str(self._uv), *arguments, *settings], env=environment, cwd=folder, cancel=cancel, timeout=3600
         )
@@ -240,7 +258,7 @@ class Uv:
             # An index on this machine answers at once, and changes under its owner's hands.
             self._memory = Memory(None)
             return ()
-        odd = any("@" in url or '"' in url for _, url in urls)
+        odd = any(set(url) & set('@"?') for _, url in urls)
         if done.returncode or not urls or odd or _has_own_settings():
             return ()
         lines = []

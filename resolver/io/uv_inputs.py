@@ -9,6 +9,8 @@ from pathlib import Path
 from ..core.solve import SolveInput
 from ..core.text import has_control_characters
 from ..errors import Hint, SafeInstallError
+from .credentials import bare as without_user
+from .credentials import for_requirements, index_variables, reveal, without_repository_user
 
 
 def write_inputs(root: Path, entries: Sequence[SolveInput]) -> dict[str, str]:
@@ -28,6 +30,13 @@ def write_inputs(root: Path, entries: Sequence[SolveInput]) -> dict[str, str]:
     return labels
 
 
+def access_of(entries: Sequence[SolveInput]) -> dict[str, str]:
+    """Environment variables that let uv in at the indexes of these inputs, as `write_inputs` names them."""
+    return index_variables(
+        {f"granted-in{number:04d}": entry.index for number, entry in enumerate(entries) if entry.index}
+    )
+
+
 def lines_of(texts: Sequence[str]) -> str:
     """The texts as lines of a file for uv. Raises SafeInstallError `unsafe-line` for one that would be more.
 
@@ -39,9 +48,11 @@ def lines_of(texts: Sequence[str]) -> str:
                 "unsafe-line",
                 f"{text!r} is no line that may be handed to uv.",
                 context={"line": text},
-                hints=(Hint("check-origin", "Look where it comes from: a snapshot, or an installed package."),),
+                hints=(
+                    Hint("check-origin", "Look where it comes from: a snapshot, or an installed package."),
+                ),
             )
-    return "".join(f"{text}\n" for text in texts)
+    return "".join(f"{for_requirements(text)}\n" for text in texts)
 
 
 def is_one_line(text: str) -> bool:
@@ -70,11 +81,13 @@ def _write_project(root: Path, stem: str, entry: SolveInput, texts: Sequence[str
     """
     folder = root / stem
     folder.mkdir()
-    dependencies = ",\n".join(json.dumps(text) for text in texts)
+    # uv puts no variables into a project file.
+    dependencies = ",\n".join(json.dumps(reveal(without_repository_user(text))) for text in texts)
     sources = "\n".join(f'{json.dumps(name)} = {{ index = "granted-{stem}" }}' for name in entry.indexed)
+    address = json.dumps(without_user(reveal(entry.index)))
     (folder / "pyproject.toml").write_text(
         f'[project]\nname = "granted-{stem}"\nversion = "0"\ndependencies = [\n{dependencies}\n]\n'
-        f'[[tool.uv.index]]\nname = "granted-{stem}"\nurl = {json.dumps(entry.index)}\nexplicit = true\n'
+        f'[[tool.uv.index]]\nname = "granted-{stem}"\nurl = {address}\nexplicit = true\n'
         f"[tool.uv.sources]\n{sources}\n",
         encoding="utf-8",
     )
