@@ -58,7 +58,7 @@ def lines_of(texts: Sequence[str]) -> str:
 def is_one_line(text: str) -> bool:
     """Whether uv takes the text as one requirement and nothing else: no break, no continuation, no option."""
     return (
-        len(text.splitlines()) == 1
+        text.splitlines() == [text]
         and not has_control_characters(text)
         and not text.endswith("\\")
         and text.strip()[:1] not in ("", "-", "#")
