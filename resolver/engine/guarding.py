@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..core.guard import FullCopy
 from ..core.guard_port import FullPlan, FullStage
+from ..core.guard_restore import Lost
 from ..core.inventory import PACKS, Difference
 from ..core.snapshot import Snapshot
 from ..core.states import TransactionState
@@ -73,27 +74,29 @@ def plan_full(site: Site, ordinary: RollbackPlan) -> RollbackPlan:
 def restorations(plan: FullPlan, snapshot: Snapshot, environment: Environment) -> tuple[Restoration, ...]:
     """What comes back, by distribution, pack and file; said before anything starts."""
     groups: dict[tuple[str, str], list[Difference]] = {}
-    reasons: dict[tuple[str, str], str] = {}
     for each in plan.moves.restored:
         groups.setdefault(_owner(plan, each), []).append(each)
+    stays: dict[tuple[str, str], list[Lost]] = {}
     for lost in plan.moves.lost:
-        key = _owner(plan, lost.difference)
-        groups.setdefault(key, []).append(lost.difference)
-        reasons.setdefault(key, f"{plan.now.place(lost.difference.path)}: {lost.reason}")
+        stays.setdefault(_owner(plan, lost.difference), []).append(lost)
     then = {each.name: each.version for each in snapshot.distributions}
     now: dict[str, str] = {}
     for dist in environment.distributions:
         now[dist.name] = f"{now[dist.name]} and {dist.version}" if dist.name in now else dist.version
+
+    def item(kind: str, name: str, how: str, reason: str) -> Restoration:
+        known = kind == "distribution"
+        before, after = (now.get(name, ""), then.get(name, "")) if known else ("", "")
+        return Restoration(kind=kind, name=name, how=how, before=before, after=after, reason=reason)
+
     items = []
     for (kind, name), found in sorted(groups.items()):
-        before = now.get(name, "") if kind == "distribution" else ""
-        after = then.get(name, "") if kind == "distribution" else ""
-        gone = all(each.before is None for each in found) and not after
-        how = REMOVE if gone else EXACT
-        reason = _words(found)
-        if (kind, name) in reasons:
-            how, reason = NOT_RESTORABLE, f"{reason}, of these not all: {reasons[kind, name]}"
-        items.append(Restoration(kind=kind, name=name, how=how, before=before, after=after, reason=reason))
+        gone = all(each.before is None for each in found) and not (kind == "distribution" and name in then)
+        items.append(item(kind, name, REMOVE if gone else EXACT, _words(found)))
+    for (kind, name), kept in sorted(stays.items()):
+        first = f"{plan.now.place(kept[0].difference.path)}: {kept[0].reason}"
+        more = f" (and {len(kept) - 1} more)" if len(kept) > 1 else ""
+        items.append(item(kind, name, NOT_RESTORABLE, first + more))
     return tuple(_shortened(items))
 
 

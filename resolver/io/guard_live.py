@@ -120,12 +120,12 @@ class LiveGuard:
 
     def compare(self, identifier: str) -> tuple[Difference, ...]:
         """What differs now from that copy, less what running Python and git write by themselves."""
-        then = self.store.manifest(identifier)
+        then = self._manifest(identifier)
         return meaningful(diff(then, self._now(then)))
 
     def plan(self, identifier: str) -> FullPlan:
         """What going back to that copy takes; hashes all that it needs. Touches nothing."""
-        then = self.store.manifest(identifier)
+        then = self._manifest(identifier)
         grounds = self.grounds(then)
         now = take_inventory(grounds, digests=True, former=self.store.latest())
         differences = diff(then, now)
@@ -182,6 +182,23 @@ class LiveGuard:
         return tuple(faults_after(plan))
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _manifest(self, identifier: str) -> Inventory:
+        """The manifest, when it is of the folders of now; else everything would come to other places."""
+        then = self.store.manifest(identifier)
+        now = self.grounds().roots
+        if dict(then.roots) != dict(now):
+            raise SafeInstallError(
+                "full-copy-unreadable",
+                f"The full copy of {identifier} is of other folders than those of now.",
+                context={"then": ", ".join(then.roots.values()), "now": ", ".join(now.values())},
+                hints=(
+                    Hint(
+                        "same-folders", "Name the same ComfyUI, environment and custom_nodes folders as then."
+                    ),
+                ),
+            )
+        return then
 
     def grounds(self, then: Inventory | None = None) -> Grounds:
         """Where everything lies; files that a RECORD named in `then` are looked for as well."""

@@ -105,12 +105,18 @@ def test_a_hardlinked_copy_that_was_edited_is_said_beforehand(here: Installation
         stream.write(b"edited in place")
     (library.parent / "__init__.py").write_text("broken(\n")
     plan = here.run("rollback", good, "--plan").document
-    (item,) = plan["items"]
-    assert (item["name"], item["how"]) == ("tool", "not-restorable")
-    assert "lib.so" in item["reason"]
+    assert [(item["name"], item["how"]) for item in plan["items"]] == [
+        ("tool", "exact"),
+        ("tool", "not-restorable"),
+    ]
+    assert "lib.so" in plan["items"][1]["reason"]
     assert plan["exact"] is False
     checked = here.run("guard", "check")
     assert (checked.code, len(checked.document["lost"])) == (1, 1)
+    assert here.run("rollback", good).error == "consent-needed"
+    assert here.run("rollback", good, "--yes").applied
+    assert (library.parent / "__init__.py").read_text() != "broken(\n"
+    assert library.read_bytes().startswith(b"edited in place")
 
 
 @pytest.fixture
