@@ -7,12 +7,15 @@ from http import HTTPStatus
 from pathlib import Path
 
 from .core.retention import RetentionPolicy, invalid_settings, parse_policy
+from .core.pyproject import read_toml
+from .core.reader import MAX_FILE_BYTES
 from .core.rules import Rules, parse_rules
 from .errors import Hint, UsageError
 from .io.downloads import ask
 from .io.python_probe import ChosenPython, default_python, probe_python
 from .io.site import LiveSite
 from .io.workspace import Workspace, open_workspace
+from .transaction.fs import read_regular
 
 try:
     import tomllib
@@ -33,8 +36,8 @@ def load_rules(state: Path) -> Rules:
     own = state / "rules.toml"
     if own.is_file():
         try:
-            tables.append(tomllib.loads(own.read_text(encoding="utf-8")))
-        except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+            tables.append(read_toml(read_regular(own, MAX_FILE_BYTES).decode("utf-8")))
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError(
                 "rules-invalid",
                 f"{own} cannot be read: {error}.",

@@ -93,7 +93,7 @@ class ArtefactFinder:
             return {}
         try:
             pylock = Pylock.from_dict(tomllib.loads(text))
-        except (PylockValidationError, tomllib.TOMLDecodeError) as error:
+        except (PylockValidationError, ValueError, TypeError, LookupError, RecursionError) as error:
             raise SafeInstallError(
                 "lock-unreadable", "uv wrote a lock that cannot be read.", context={"reason": error}
             ) from error

@@ -11,10 +11,13 @@ from pathlib import Path
 import yaml
 
 from ..errors import Hint, SafeInstallError, UsageError
+from ..transaction.fs import read_regular
 
 _STATE = ("user", "__safe_install")
 """Where `folder_paths.get_system_user_directory("safe_install")` of a host lies by default."""
 _VERSION_LINE = re.compile(r"""^\s*(?:__version__|version)\s*=\s*["']([^"'\s]+)["']""", re.MULTILINE)
+_LARGEST_CONFIG = 1024 * 1024
+"""Bytes of a file of ComfyUI's own that is read."""
 _HINT = Hint(
     "name-comfyui", "Name the folder that holds ComfyUI's main.py and custom_nodes with --comfyui DIR."
 )
@@ -151,11 +154,12 @@ def _extra_custom_nodes(config: Path) -> Iterator[tuple[Path, bool]]:
     is itself relative to the file; `~` and variables are expanded in `base_path` only.
     """
     try:
-        sections = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        sections = yaml.safe_load(read_regular(config, _LARGEST_CONFIG).decode("utf-8"))
+    # Not only YAMLError: impossible dates, and brackets without end.
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(
             "extra-paths-unreadable",
-            f"{config} cannot be read: {error}",
+            f"{config} cannot be read: {str(error) or type(error).__name__}",
             context={"file": config},
             hints=(Hint("fix-extra-paths", "ComfyUI does not start with it either: correct or remove it."),),
         ) from error
@@ -165,9 +169,11 @@ def _extra_custom_nodes(config: Path) -> Iterator[tuple[Path, bool]]:
         home = os.path.expanduser(str(section.get("base_path") or ""))
         base = os.path.expandvars(home)
         listed = section.get("custom_nodes") or ()
+        if not isinstance(listed, (str, list, tuple)):
+            continue
         for line in listed.split("\n") if isinstance(listed, str) else map(str, listed):
             # A literal block may indent its lines.
-            if line.strip():
+            if line.strip() and "\0" not in line:
                 folder = os.path.normpath(config.parent / base / line.strip())
                 yield Path(folder), section.get("is_default") is True
 
@@ -175,7 +181,7 @@ def _extra_custom_nodes(config: Path) -> Iterator[tuple[Path, bool]]:
 def _read_version(root: Path) -> str:
     for name in ("comfyui_version.py", "pyproject.toml"):
         try:
-            text = (root / name).read_text(encoding="utf-8", errors="replace")
+            text = read_regular(root / name, _LARGEST_CONFIG).decode("utf-8", "replace")
         except OSError:
             continue
         if found := _VERSION_LINE.search(text):
