@@ -6,6 +6,7 @@ folders that name the same files. Nobody can take them away by RECORD alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,9 @@ from packaging.version import Version
 
 from .ownership import NO_RECORD, Holding, RecordedFile, owners_of
 from .types import Distribution
+
+_LEFT = re.compile(r"\.tmp[A-Za-z0-9]{6}")
+"""Name of a file that uv was writing when it was killed; nobody else would ever remove it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,8 @@ class Ground:
     exists: Callable[[str], bool]
     """Whether something lies at an absolute path, a link included."""
     is_file: Callable[[str], bool]
+    names_in: Callable[[str], Collection[str]]
+    """The names in a folder; none where there is no folder."""
 
 
 def regard_broken(
@@ -60,8 +66,19 @@ def _regarded(
         ]
         if ground.is_file(each.metadata_path):  # distutils wrote the metadata as a single file.
             files.append(RecordedFile(path=each.metadata_path))
-    there = tuple(file for file in files if ground.exists(file.path))
-    return Holding(distribution=distribution, files=there, metadata_path=each.metadata_path)
+    there = [file for file in files if ground.exists(file.path)]
+    folders = {file.path.rpartition("/")[0] for file in files} if _is_torn(each, files, there) else ()
+    left = [
+        f"{folder}/{name}" for folder in folders for name in ground.names_in(folder) if _LEFT.fullmatch(name)
+    ]
+    there += [RecordedFile(path=path) for path in sorted(left) if path not in others]
+    return Holding(distribution=distribution, files=tuple(there), metadata_path=each.metadata_path)
+
+
+def _is_torn(each: Holding, files: Sequence[RecordedFile], there: Sequence[RecordedFile]) -> bool:
+    return not each.distribution.installer and (
+        each.distribution.record_digest == "" or len(there) < len(files)
+    )
 
 
 def choose_version(copies: Sequence[Distribution], *, left: str, intact: Collection[str]) -> tuple[str, str]:

@@ -128,7 +128,7 @@ class Repair:
             return tuple(arrivals)
 
         def regard(holdings: Sequence[Holding]) -> tuple[Holding, ...]:
-            ground = Ground(exists=os.path.lexists, is_file=os.path.isfile)
+            ground = Ground(exists=os.path.lexists, is_file=os.path.isfile, names_in=_names_in)
             return regard_broken(holdings, names, listed, ground)
 
         order = Order(
@@ -219,6 +219,13 @@ class Repair:
             except SafeInstallError:
                 continue  # What is left of it stays where it lies, and nobody owns it.
         return found
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return [path.name for path in Path(folder).iterdir()]
+    except OSError:
+        return []
 
 
 def _path(dist: Distribution) -> Path:

@@ -73,6 +73,21 @@ def test_what_uv_installs_by_hand(settled: Installation) -> None:
     assert sorted(reasons) == ["as left by install demo", "before install demo", "drift"]
 
 
+def test_every_plan_says_it(settled: Installation) -> None:
+    """In one finding each; a pack that somebody deleted or switched off is told as that."""
+    uv(settled, "uninstall", "kept")
+    for command in (("plan",), ("uninstall", "demo", "--yes"), ("rollback", "--plan"), ("sync", "--yes")):
+        answer = settled.run(*command)
+        assert answer.code == 0, answer
+        assert ("kept" in note(answer)) == (command[0] in ("plan", "uninstall")), answer
+    settled.run("install", settled.source("one"), settled.source("two"), "--yes")
+    shutil.rmtree(settled.packs / "one")
+    (settled.packs / "two").rename(settled.packs / "two.disabled")
+    assert "one" in note(settled.run("rollback", "--plan"))
+    found = {each["name"]: each["message"] for each in drift(settled)}
+    assert found == {"one": "the pack one was removed", "two": "the pack two was disabled"}
+
+
 def test_what_pip_upgrades_by_hand(settled: Installation) -> None:
     """The version is told from and to, and that pip was at work."""
     settled.python("import ensurepip; ensurepip.bootstrap()")

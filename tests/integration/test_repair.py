@@ -127,7 +127,7 @@ def test_an_upgrade_that_was_killed(settled: Installation) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_an_install_that_was_really_killed(settled: Installation) -> None:
     """What uv left half done becomes whole."""
-    files = {f"big/m{number}.py": f"N = {number}\n" for number in range(3000)}
+    files = {f"big/m{number}.py": f"N = {number}\n" for number in range(1500)}
     settled.wheel("big", "1.0", files={"big/__init__.py": "", **files})
     info = settled.venv.site_packages / "big-1.0.dist-info"
     process = subprocess.Popen(
@@ -138,9 +138,10 @@ def test_an_install_that_was_really_killed(settled: Installation) -> None:
     process.kill()
     process.wait()
     assert not (info / "INSTALLER").exists()
-    assert settled.run("repair", "--yes").applied
+    assert settled.run("repair", "--yes").applied["steps"] < 100
     assert settled.versions()["big"] == "1.0"
     assert is_whole(settled)
+    assert not list((settled.venv.site_packages / "big").glob(".tmp*"))
 
 
 @pytest.mark.parametrize("through", [False, True], ids=["replaced", "in-the-cache-too"])
@@ -161,6 +162,20 @@ def test_edited_files_need_a_yes_and_are_kept(
     assert settled.run("rollback", "--yes").applied
     assert file.read_text() == "MINE = 1\n"
     assert settled.run("rollback", "--yes").applied
+    assert is_whole(settled)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_a_repair_that_is_killed(settled: Installation) -> None:
+    """Recovered, everything is as broken as before, to the byte; the next repair works."""
+    double(settled)
+    (settled.venv.site_packages / "kept-1.0.dist-info" / "RECORD").unlink()
+    (settled.venv.site_packages / "kept-1.0.dist-info" / "INSTALLER").unlink()
+    before = settled.tree()
+    settled.finish(settled.start("repair", "--yes", kill_after="verifying"))
+    assert settled.run("recover").code == 0
+    assert differences(before, settled.tree()) == []
+    assert settled.run("repair", "--yes").applied
     assert is_whole(settled)
 
 
