@@ -196,11 +196,28 @@ def save_steps(directory: Path, steps: StepList) -> str:
     """The list in steps.json, durable; the sha256 of that file."""
     with explained(directory):
         fs.write_json(steps_path(directory), steps.to_dict())
-        return _digest(directory)
+        return _digest(steps_path(directory))
 
 
-def _digest(directory: Path) -> str:
-    return hashlib.sha256(fs.read_regular(steps_path(directory))).hexdigest()
+def prepare_steps(directory: Path, steps: StepList) -> str:
+    """Another list beside steps.json, durable; the sha256 of its file. It counts once the journal names it."""
+    with explained(directory):
+        fs.write_json(_next_path(directory), steps.to_dict())
+        return _digest(_next_path(directory))
+
+
+def adopt_steps(directory: Path) -> None:
+    """The list of `prepare_steps` is steps.json from now on."""
+    with explained(directory):
+        os.replace(_next_path(directory), steps_path(directory))
+
+
+def _next_path(directory: Path) -> Path:
+    return directory / "steps-next.json"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(fs.read_regular(path)).hexdigest()
 
 
 def load_steps(directory: Path, progress: Progress, *, roots: Sequence[Path], state_dir: Path) -> StepList:
@@ -215,8 +232,11 @@ def load_steps(directory: Path, progress: Progress, *, roots: Sequence[Path], st
     if not begun and not path.exists():
         return StepList()
     try:
+        prepared = _next_path(directory)
+        if begun and prepared.exists() and _digest(prepared) == progress.steps_digest:
+            path = prepared
         found = _parse(fs.read_json(path))
-        if begun and _digest(directory) != progress.steps_digest:
+        if begun and _digest(path) != progress.steps_digest:
             raise SafeInstallError("steps-changed", "it is not the file the transaction began with")
         fence = fs.Fence(roots)
         for step in found.steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -51,6 +52,7 @@ class Transaction:
         self._leftovers: tuple[Path, ...] = ()
         self._blocked = False
         self._withdrawn = False
+        self._note = ""
 
     @classmethod
     def begin(
@@ -107,6 +109,7 @@ class Transaction:
         if not progress.deferred:
             raise wrong_state("resume", progress.state)
         transaction = cls(state_dir, directory, [root.absolute() for root in roots], progress.state)
+        transaction._note = progress.note_digest
         if not without_steps:
             transaction._list = folder.load_steps(
                 directory, progress, roots=transaction._roots, state_dir=state_dir
@@ -145,12 +148,17 @@ class Transaction:
         return next((path for path in self._list.remove_on_commit if path in both), None)
 
     def replace_steps(self, steps: Sequence[Step]) -> None:
-        """Other steps, durable, with the same cleanup. As `set_steps` otherwise."""
-        self.set_steps(
-            steps,
-            remove_on_commit=self._list.remove_on_commit,
-            remove_on_rollback=self._list.remove_on_rollback,
-        )
+        """Other steps for a transaction that was resumed, durable, with the same cleanup; it waits on.
+
+        A kill leaves it waiting with the old steps or with the new ones.
+        """
+        if self._state is not TransactionState.TRIED:
+            raise wrong_state("replace steps", self._state)
+        found = replace(self._list, steps=tuple(steps))
+        digest = folder.prepare_steps(self._directory, found)
+        self._note_waiting(digest, self._note)
+        folder.adopt_steps(self._directory)
+        self._list = found
 
     def advance(self, state: TransactionState, **facts: object) -> None:
         """The state staged or tried, durable, with `facts` (JSON values) beside it for the history.
@@ -195,12 +203,14 @@ class Transaction:
         """
         if self._state is not TransactionState.TRIED and not self._withdrawn:
             raise wrong_state("defer", self._state)
-        digests = {
-            "steps": folder.save_steps(self._directory, self._list),
-            "note": save_note(self._directory, dict(note or {})),
-        }
-        self._journal.append({"kind": "deferred", "at": folder.now().isoformat(), **digests})
+        digest = folder.save_steps(self._directory, self._list)
+        self._note_waiting(digest, save_note(self._directory, dict(note or {})))
         self._state, self._withdrawn = TransactionState.TRIED, False
+
+    def _note_waiting(self, steps: str, note: str) -> None:
+        line = {"kind": "deferred", "at": folder.now().isoformat(), "steps": steps, "note": note}
+        self._journal.append(line)
+        self._note = note
 
     def apply(self, on_step: Callable[[int, int], None] | None = None, *, may_wait: bool = False) -> None:
         """All steps in effect and durable; the state is verifying afterwards.

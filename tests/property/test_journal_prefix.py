@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfyui_safe_install.resolver.core.states import TransactionState
+from comfyui_safe_install.resolver.transaction import walk
 from comfyui_safe_install.resolver.transaction.journal import Journal, read_journal
-from comfyui_safe_install.resolver.transaction.recover import recover, unfinished
+from comfyui_safe_install.resolver.transaction.preflight import refuse_impossible
+from comfyui_safe_install.resolver.transaction.recover import deferred, recover, unfinished
 from comfyui_safe_install.resolver.transaction.runner import Transaction
-from comfyui_safe_install.resolver.transaction.steps import MakeDir, Move, RemoveDir, Step
+from comfyui_safe_install.resolver.transaction.steps import FilesLockedError, MakeDir, Move, RemoveDir, Step
 from comfyui_safe_install.resolver.transaction.walk import tangled
 from comfyui_safe_install.tests.kit.trees import hash_tree
 
@@ -155,11 +157,35 @@ def record(film: Film, steps: list[Step], end: str, monkeypatch: pytest.MonkeyPa
         transaction.set_steps(steps)
         transaction.advance(TransactionState.STAGED)
         transaction.advance(TransactionState.TRIED)
+        if end.startswith("wait"):
+            waits_first(transaction, steps, end)
+            if end == "wait":
+                return
         transaction.apply()
-        if end == "commit":
+        if end in ("commit", "wait and commit"):
             transaction.commit()
         else:
             transaction.roll_back("verification failed")
+
+
+def waits_first(transaction: Transaction, steps: list[Step], end: str) -> None:
+    """The last step finds its files in use: all is taken back, it waits, and is in use once more where it goes on."""
+    execute = walk.execute
+    if not steps:
+        transaction.defer({})
+        return
+
+    def refuse_the_last(step: Step) -> None:
+        if step is steps[-1]:
+            raise FilesLockedError("in use", step=step, context={})
+        execute(step)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(walk, "execute", refuse_the_last)
+        for _ in range(1 if end == "wait" else 2):
+            with pytest.raises(FilesLockedError):
+                transaction.apply(may_wait=True)
+            transaction.defer({})
 
 
 def check(film: Film, journal_frame: int, tree_frame: int, cut: int, *, committed: bool) -> None:
@@ -169,6 +195,10 @@ def check(film: Film, journal_frame: int, tree_frame: int, cut: int, *, committe
     world = film.base / "world"
     recover(world / "state", [world / "tree"])
     tree = hash_tree(world / "tree")
+    # What waits has everything it needs: its steps are those of then, and can be taken up.
+    for identifier in deferred(world / "state"):
+        transaction = Transaction.resume(world / "state", identifier, [world / "tree"])
+        refuse_impossible(transaction.steps, [world / "tree"])
     assert tree == (after if committed else before), (journal_frame, tree_frame, cut)
     assert unfinished(world / "state") == ()
     assert recover(world / "state", [world / "tree"]).recovered == ()
@@ -187,6 +217,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
 
 
+WAITS = ["wait", "wait and commit", "wait and roll back"]
+
+
 @pytest.mark.parametrize("end", ["commit", "roll back"])
 @settings(max_examples=12, deadline=None)
 @given(story=stories(), data=st.data())
@@ -194,35 +227,47 @@ def test_every_prefix_recovers_to_before_or_after(
     end: str, story: tuple[Model, list[tuple[str, str, str, int]]], data: st.DataObject
 ) -> None:
     """Cut after each line, with and without the act that follows it, whole and torn."""
-    model, plan = story
-
-    def run(base: Path) -> None:
-        (base / "world" / "tree").mkdir(parents=True)
-        (base / "world" / "state").mkdir()
-        build(base / "world" / "tree", model)
-        film = Film(base)
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            record(film, as_steps(base / "world" / "tree", plan), end, monkeypatch)
-        for frame in range(film.frames):
-            committed = any(body.get("state") == "committed" for body in film.bodies(frame))
-            check(film, frame, frame, 0, committed=committed)
-            if frame + 1 < film.frames and film.tree(frame) != film.tree(frame + 1):
-                check(film, frame, frame + 1, 0, committed=committed)
-            if frame:
-                line = len(film.bodies(frame - 1))
-                assert line + 1 == len(film.bodies(frame))
-                # The length of a line depends on its checksum, so the draw must not.
-                cut = 1 + data.draw(st.integers(0, 999), label="torn bytes") % _last_line_length(film, frame)
-                earlier = any(body.get("state") == "committed" for body in film.bodies(frame - 1))
-                check(film, frame, frame, cut, committed=earlier)
-
-    in_folder(run)
+    in_folder(lambda base: cut_everywhere(base, story, end, data))
 
 
 @settings(max_examples=12, deadline=None)
-@given(story=stories(), data=st.data())
+@given(story=stories(), end=st.sampled_from(WAITS), data=st.data())
+def test_every_prefix_of_one_that_waits_recovers_to_before_or_after(
+    end: str, story: tuple[Model, list[tuple[str, str, str, int]]], data: st.DataObject
+) -> None:
+    """The same for one that is taken back because files are in use, waits, and is taken up again."""
+    in_folder(lambda base: cut_everywhere(base, story, end, data))
+
+
+def cut_everywhere(
+    base: Path, story: tuple[Model, list[tuple[str, str, str, int]]], end: str, data: st.DataObject
+) -> None:
+    """Record one story and recover from a crash at each of its lines."""
+    model, plan = story
+    (base / "world" / "tree").mkdir(parents=True)
+    (base / "world" / "state").mkdir()
+    build(base / "world" / "tree", model)
+    film = Film(base)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        record(film, as_steps(base / "world" / "tree", plan), end, monkeypatch)
+    for frame in range(film.frames):
+        committed = any(body.get("state") == "committed" for body in film.bodies(frame))
+        check(film, frame, frame, 0, committed=committed)
+        if frame + 1 < film.frames and film.tree(frame) != film.tree(frame + 1):
+            check(film, frame, frame + 1, 0, committed=committed)
+        if frame:
+            line = len(film.bodies(frame - 1))
+            assert line + 1 == len(film.bodies(frame))
+            # The length of a line depends on its checksum, so the draw must not.
+            cut = 1 + data.draw(st.integers(0, 999), label="torn bytes") % _last_line_length(film, frame)
+            earlier = any(body.get("state") == "committed" for body in film.bodies(frame - 1))
+            check(film, frame, frame, cut, committed=earlier)
+
+
+@settings(max_examples=12, deadline=None)
+@given(story=stories(), end=st.sampled_from(["roll back", "wait and roll back"]), data=st.data())
 def test_renames_lost_by_a_power_cut_do_not_matter(
-    story: tuple[Model, list[tuple[str, str, str, int]]], data: st.DataObject
+    end: str, story: tuple[Model, list[tuple[str, str, str, int]]], data: st.DataObject
 ) -> None:
     """The tree of any moment since the last sync, under any later journal: recovery still finds its way."""
     model, plan = story
@@ -233,16 +278,19 @@ def test_renames_lost_by_a_power_cut_do_not_matter(
         build(base / "world" / "tree", model)
         film = Film(base)
         with pytest.MonkeyPatch.context() as monkeypatch:
-            record(film, as_steps(base / "world" / "tree", plan), "roll back", monkeypatch)
+            record(film, as_steps(base / "world" / "tree", plan), end, monkeypatch)
         synced = 0
         for frame in range(film.frames):
             last = film.bodies(frame)[-1]
-            if last.get("synced") or last.get("state") in ("verifying", "rolled-back"):
+            if last.get("synced") or {last.get("state"), last.get("kind")} & SYNCED:
                 synced = frame
             check(film, frame, data.draw(st.integers(synced, frame), label="tree"), 0, committed=False)
 
     in_folder(run)
 
+
+SYNCED = {"verifying", "rolled-back", "deferred"}
+"""Lines before which every touched folder is on the disk."""
 
 Plan = list[tuple[str, str, str, int]]
 

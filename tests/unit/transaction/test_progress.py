@@ -80,6 +80,24 @@ def test_the_end_is_noted() -> None:
     """A final state has a time; cleaning up comes after it; waiting ends with applying."""
     assert read([*TRIED, {"kind": "deferred", "at": AT}]).deferred
     assert not read([*TRIED, {"kind": "deferred", "at": AT}, state("rolled-back")]).deferred
+
+
+def test_what_waits_was_taken_back_in_full() -> None:
+    """Begun, taken back and waiting again it stands where it stood; each time in vain counts."""
+    waits = {"kind": "deferred", "at": AT, "steps": "digest", "note": "note"}
+    begun = [state("applying", steps="digest"), *done(0), step("intent", 1), step("failed", 1)]
+    back = [step("undo", 0, synced=True), step("undone", 0)]
+    once = read([*TRIED, *begun, *back, waits])
+    assert (once.state, once.deferred, once.tries) == (TransactionState.TRIED, True, 0)
+    assert (once.reached, once.claim, once.window, once.note_digest) == (0, (0,), (0, 0), "note")
+    twice = read([*TRIED, waits, *begun, *back, waits])
+    assert (twice.deferred, twice.tries) == (True, 1)
+    again = read([*TRIED, waits, *begun, *back, waits, state("applying", steps="digest"), *done(0)])
+    assert (again.state, again.deferred, again.reached) == (TransactionState.APPLYING, False, 1)
+    assert read([*TRIED, *begun[:1], waits]).deferred
+    for lines in ([*begun], [*begun, back[0]], begun[:2], begun[:3], [*begun[:3], state("verifying")]):
+        with pytest.raises(RecoveryNeededError):
+            read([*TRIED, *lines, waits])
     progress = read([PLANNED, state("rolled-back"), {"kind": "cleaned"}])
     assert (progress.state, progress.ended, progress.cleaned) == (TransactionState.ROLLED_BACK, AT, True)
     assert not progress.is_open
