@@ -146,7 +146,7 @@ def _why_lost(each: Difference, missing: Collection[str], fixed: Collection[str]
     if before is None:
         return ""
     if before.kind == OTHER:
-        return "it is a pipe, socket or device"
+        return "it was a pipe, socket or device, or could not be read when the snapshot was taken"
     if before.kind == FILE and not before.content:
         return "it could not be read when the snapshot was taken"
     if before.kind == FILE and before.content in missing:

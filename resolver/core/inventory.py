@@ -18,7 +18,7 @@ from .ownership import is_bytecode, source_of_bytecode
 FORMAT = 1
 FILE, FOLDER, LINK, OTHER = "file", "folder", "link", "other"
 KINDS = (FILE, FOLDER, LINK, OTHER)
-"""`other` is a pipe, socket or device."""
+"""`other` is a pipe, socket or device, or a folder that may not be read."""
 PACKS = "packs-"
 
 _LABEL = re.compile(rf"(?:{'|'.join(LABELS)}|{PACKS}\d+)\Z")

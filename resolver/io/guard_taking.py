@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..core.guard import LARGE, MIXED, REFLINK, is_weight
 from ..core.guard_port import Check, Progress
-from ..core.inventory import FILE, PACKS, Entry, Inventory
+from ..core.inventory import FILE, OTHER, PACKS, Entry, Inventory
 from ..core.types import Finding
 from ..errors import Hint, RefusedError
 from . import guard_objects
@@ -48,6 +48,14 @@ class Taking:
             for path in linked:  # A new name sets the time of change, and renaming it once more.
                 self._note_now(path)
         self._drop_damaged()
+        self._tell_unreadable()
+
+    def _tell_unreadable(self) -> None:
+        for path, entry in self.entries.items():
+            place = self.inventory.place(path)
+            if entry.kind == OTHER and os.path.isdir(place):
+                text = f"{place} may not be listed, so what is in it is not in the full copy."
+                self.findings.append(Finding(code="guard-unreadable", message=text, file=place))
 
     def _take_all(self, intake: Intake, missing: list[str]) -> list[str]:
         linked: list[str] = []

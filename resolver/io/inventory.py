@@ -80,8 +80,8 @@ def take_inventory(grounds: Grounds, *, digests: bool = False, former: Inventory
     """Everything that lies there now. Blocks: half a second for 40,000 entries, without digests.
 
     `digests`: with the sha256 of every file. One that `former` has is taken over where size, times, inode
-    and device are the same, so that only what changed is read. What `digests` cannot read has none. OSError
-    where a folder cannot be listed.
+    and device are the same, so that only what changed is read. What `digests` cannot read has none. A folder
+    that may not be listed is an entry of the kind `other`, without what is in it.
     """
     entries: dict[str, Entry] = {}
     labels = {root: label for label, root in grounds.roots.items()}
@@ -103,7 +103,15 @@ def _walk(
     while waiting:
         folder, path = waiting.pop()
         seen.add(folder)
-        for name, entry in _scan(folder):
+        try:
+            found = list(_scan(folder))
+        except (FileNotFoundError, NotADirectoryError):  # Gone since it was listed.
+            entries.pop(path, None)
+            continue
+        except PermissionError:
+            entries[path] = entries[path]._replace(kind=OTHER)
+            continue
+        for name, entry in found:
             if name in OURS or (name == ".lock" and path == "data"):  # uv's own lock file in a venv.
                 continue
             place = f"{folder}/{name}"
@@ -140,13 +148,17 @@ def _labelled(place: str, labels: Mapping[str, str]) -> str:
 def _add_single(grounds: Grounds, labels: Mapping[str, str], entries: dict[str, Entry]) -> None:
     for single in grounds.single:
         place = single
-        while place and place not in labels:
+        while place:  # The folders above it, up to the root, are entries too.
             try:
                 key = _labelled(place, labels)
                 if key in entries:
                     break
                 entries[key] = read_entry(place)
+            except (FileNotFoundError, NotADirectoryError):  # The folders above may still be there.
+                pass
             except (OSError, ValueError):
+                break
+            if place in labels:
                 break
             place = place.rpartition("/")[0]
 
