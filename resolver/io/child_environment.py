@@ -86,7 +86,7 @@ _SECRET = re.compile(
 )
 """Names of what lets somebody in."""
 _FETCHES = re.compile(
-    r"UV_|PIP_|NETRC$|SSH_AUTH_SOCK$|SSH_ASKPASS|GIT_ASKPASS$|GOOGLE_APPLICATION_CREDENTIALS$"
+    r"UV_|PIP_|NETRC$|SSH_AUTH_SOCK$|SSH_ASKPASS|GIT_ASKPASS$|GOOGLE_APPLICATION_CREDENTIALS$|\w+_PROXY$"
 )
 """Of those, what packages are fetched with: settings of uv and pip, and ways to ask for something that is not here."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")

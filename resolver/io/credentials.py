@@ -15,7 +15,7 @@ import netrc
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +25,13 @@ from ..errors import SECRET_PARAMETER
 
 NAME = "SAFE_INSTALL_SECRET_"
 _NAME = re.compile(NAME + r"[0-9A-F]{16}(?![0-9A-Z_])")
+_FORGED = re.compile(NAME, re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{(" + NAME + r"[0-9A-F]{16})\}")
 _USER = re.compile(r"(?P<before>(?:git\+)?https?://)(?P<secret>[^/?#\s\"'<>]+)@", re.IGNORECASE)
+_PLACE = re.compile(r"[^/?#\s\"'<>]*")
 _QUERY = re.compile(r"\?(?P<query>[^\s?#\"'<>]+)")
 _LONGEST_PLACE = 500
+_SERVER = re.compile(r"(https?)://([^/?#\s\"'<>]+)", re.IGNORECASE)
 _VCS = re.compile(r"(?P<before>git\+https?://)" + _NAME.pattern + "@")
 
 _known: dict[str, str] = {}
@@ -53,7 +56,7 @@ def hide(text: str) -> str:
         secret = match["secret"]
         if _NAME.fullmatch(secret):
             return match[0]
-        rest = re.match(r"[^/?#\s\"'<>]*", text[match.end() :])
+        rest = _PLACE.match(match.string, match.end())
         realm = f"{match['before'].removeprefix('git+')}{rest[0] if rest else ''}"
         name = _remember(f"{realm} user", secret)
         first, _, second = secret.partition(":")
@@ -75,6 +78,14 @@ def hide(text: str) -> str:
     if "://" not in text:
         return text
     return _QUERY.sub(query, _USER.sub(user, text))
+
+
+def hide_in_file(text: str) -> str:
+    """`hide`, for text that a stranger wrote: a name of ours in it stands for nothing.
+
+    Otherwise a pack could have the secret of another server sent to its own.
+    """
+    return hide(_FORGED.sub(lambda match: match[0].replace("_", "-"), text))
 
 
 def reveal(text: str) -> str:
@@ -105,7 +116,7 @@ def revealed(file: Path) -> Iterator[Path]:
 
 
 def for_requirements(text: str) -> str:
-    """A requirement as it is written for uv, which puts the variable's value in (see `variables`).
+    """A requirement as it is written for uv, which puts the variable's value in (see `variables_for`).
 
     Addresses of repositories lose it: uv would hand them to git on the command line.
     """
@@ -113,7 +124,7 @@ def for_requirements(text: str) -> str:
 
 
 def without_repository_user(text: str) -> str:
-    """The text without the user and password of repositories: git gets them by `variables`."""
+    """The text without the user and password of repositories: git gets them by `variables_for`."""
     return _VCS.sub(lambda match: match["before"], text)
 
 
@@ -146,11 +157,39 @@ def headers_for(address: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(text).decode()}"}
 
 
-def variables() -> dict[str, str]:
-    """Environment variables for uv: what the names stand for, and what lets git know us."""
+def variables_for(texts: Iterable[str]) -> dict[str, str]:
+    """Environment variables for uv at work on these texts: what their names stand for, and git's access.
+
+    Of nothing else, because builds see them.
+    """
+    whole = "\n".join(texts)
+    names = set(_NAME.findall(whole))
     with _guard:
-        known, access = dict(_known), dict(_access)
-    return {**known, **git_variables(access)} if known else {}
+        known = {name: secret for name, secret in _known.items() if name in names}
+    return {**known, **git_variables(_access_of(whole))}
+
+
+def stage_variables(lock: str) -> dict[str, str]:
+    """Environment variables that let uv fetch the files of a lock, which names no index, from servers that know us.
+
+    uv uses what it knows of one address for all of that server. With `--no-deps` and a lock, an index more
+    changes nothing else.
+    """
+    indexes = []
+    for realm, who in sorted(_access_of(lock).items()):
+        scheme, _, place = realm.partition("://")
+        indexes.append(f"{scheme}://{quote(who.user, safe='')}:{quote(who.password, safe='')}@{place}/")
+    found = variables_for([lock])
+    if indexes:
+        found["UV_INDEX"] = " ".join([*os.environ.get("UV_INDEX", "").split(), *indexes])
+    return found
+
+
+def _access_of(text: str) -> dict[str, Access]:
+    """{server: who we are there} of the servers in the text."""
+    realms = {f"{scheme}://{place.rpartition('@')[2]}".lower() for scheme, place in _SERVER.findall(text)}
+    with _guard:
+        return {realm: who for realm, who in _access.items() if realm in realms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,23 +245,6 @@ def index_variables(names: Mapping[str, str]) -> dict[str, str]:
             stem = "UV_INDEX_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
             found |= {f"{stem}_USERNAME": access.user, f"{stem}_PASSWORD": access.password}
     return found
-
-
-def stage_variables() -> dict[str, str]:
-    """Environment variables that let uv fetch the files of a lock, which names no index, from servers that know us.
-
-    uv uses what it knows of one address for all of that server. With `--no-deps` and a lock, an index more
-    changes nothing else.
-    """
-    with _guard:
-        access = dict(_access)
-    indexes = []
-    for realm, who in sorted(access.items()):
-        scheme, _, place = realm.partition("://")
-        indexes.append(f"{scheme}://{quote(who.user, safe='')}:{quote(who.password, safe='')}@{place}/")
-    if not indexes:
-        return {}
-    return {"UV_INDEX": " ".join([*os.environ.get("UV_INDEX", "").split(), *indexes])}
 
 
 def _remember(where: str, secret: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..core.reader import MAX_FILE_BYTES, Reader, UnreadableFile
 from ..errors import Hint
-from .credentials import hide
+from .credentials import hide_in_file
 
 # O_NONBLOCK: opening a FIFO must not wait for a writer. O_NOFOLLOW: the path was resolved just before.
 _FLAGS = (
@@ -32,7 +32,7 @@ def pack_reader(root: Path) -> Reader:
     def read(path: str) -> bytes:
         data = _read_inside(root, path)
         # As Latin-1 every byte comes back as it was, whatever the encoding.
-        return hide(data.decode("latin-1")).encode("latin-1") if b"://" in data else data
+        return hide_in_file(data.decode("latin-1")).encode("latin-1") if b"://" in data else data
 
     return read
 

@@ -18,7 +18,7 @@ from ..core.solve import Solution, SolveFailureError, SolveInput, SolveRequest
 from ..core.types import PythonInfo
 from ..errors import Hint, SafeInstallError, redact
 from .child_environment import without_secrets
-from .credentials import from_requirements, hide, revealed, stage_variables, variables
+from .credentials import from_requirements, hide, revealed, stage_variables
 from .process import Completed, clean_environment, run
 from .solve_memory import FRESH_SECONDS, Memory
 from .uv_answers import classify, parse_solution, staging_error
@@ -142,8 +142,9 @@ class Uv:
         # long. What an in-place edit elsewhere did to the shared bytes is found when the stage is checked.
         command += ["--link-mode", os.environ.get("UV_LINK_MODE", "clone"), *self._build_flags(allow_builds)]
         command += [*(["--offline"] if offline else []), *(["--no-cache"] if past_cache else [])]
+        access = stage_variables(pylock.read_text(encoding="utf-8"))
         with tempfile.TemporaryDirectory(prefix="safe-install-") as folder, revealed(pylock) as readable:
-            done = self._run([*command, "-r", str(readable)], folder, cancel, stage_variables())
+            done = self._run([*command, "-r", str(readable)], folder, cancel, access)
         if done.returncode:
             raise staging_error(done.stderr)
 
@@ -173,8 +174,10 @@ class Uv:
                 "--no-strip-extras",
             ]
             arguments += self._build_flags(request.allow_builds)
+            forced = SolveInput(label="", texts=(*request.constraints, *request.overrides))
+            access = access_of([*request.inputs, forced])
             try:
-                self._compile(arguments, folder, cancel, with_stubs=True, more=access_of(request.inputs))
+                self._compile(arguments, folder, cancel, with_stubs=True, more=access)
             except SolveFailureError as failure:
                 return failure
             solution = parse_solution(from_requirements(output.read_text(encoding="utf-8")), labels)
@@ -219,7 +222,7 @@ class Uv:
                 environment.pop(name, None)
         if not set(arguments) & {"--no-build", "--offline"}:
             environment = without_secrets(environment, indexes=True)  # Builds run the code of packages.
-        environment |= {**variables(), **more}
+        environment |= more
         return run(
             [str(self._uv), *arguments, *settings], env=environment, cwd=folder, cancel=cancel, timeout=3600
         )

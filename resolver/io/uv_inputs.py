@@ -10,7 +10,7 @@ from ..core.solve import SolveInput
 from ..core.text import has_control_characters
 from ..errors import Hint, SafeInstallError
 from .credentials import bare as without_user
-from .credentials import for_requirements, index_variables, reveal, without_repository_user
+from .credentials import for_requirements, index_variables, reveal, variables_for, without_repository_user
 
 
 def write_inputs(root: Path, entries: Sequence[SolveInput]) -> dict[str, str]:
@@ -31,10 +31,13 @@ def write_inputs(root: Path, entries: Sequence[SolveInput]) -> dict[str, str]:
 
 
 def access_of(entries: Sequence[SolveInput]) -> dict[str, str]:
-    """Environment variables that let uv in at the indexes of these inputs, as `write_inputs` names them."""
-    return index_variables(
-        {f"granted-in{number:04d}": entry.index for number, entry in enumerate(entries) if entry.index}
-    )
+    """Environment variables that let uv in where these inputs lead, as `write_inputs` names their indexes."""
+    return {
+        **variables_for(text for entry in entries for text in entry.texts),
+        **index_variables(
+            {f"granted-in{number:04d}": entry.index for number, entry in enumerate(entries) if entry.index}
+        ),
+    }
 
 
 def lines_of(texts: Sequence[str]) -> str:

@@ -30,7 +30,8 @@ class World:
         """An environment with a few distributions, and packs whose versions want different ones."""
         here = self.here
         here.have("core-lib", "1.0", files={"core_lib/__init__.py": "", "core_lib/data.txt": "x" * 2000})
-        for version in ("1.0", "2.0", "3.0"):
+        for number in VERSIONS:
+            version = f"{number}.0"
             shared = {f"shared_space/{name}.py": f"V = {version!r}\n" for name in "abc"}
             here.wheel("common", version, files={"common/__init__.py": f"V = {version!r}\n"})
             here.wheel(
@@ -39,20 +40,19 @@ class World:
             here.wheel(
                 "leaf", version, files={"leaf.py": f"V = {version!r}\n"}, entry_points={"leaf": "leaf:main"}
             )
-        for number, pack in enumerate(PACKS):
-            for version in VERSIONS:
-                name = ("common", "branch", "leaf")[number]
+        for pack, name in zip(PACKS, ("common", "branch", "leaf"), strict=True):
+            for edition in VERSIONS:
                 folder = here.source(
                     pack,
                     "core-lib",
-                    f"{name}=={version}.0",
-                    files={"version.txt": str(version), f"only_{version}.py": "", "js/a.js": "1"},
+                    f"{name}=={edition}.0",
+                    files={"version.txt": str(edition), f"only_{edition}.py": "", "js/a.js": "1"},
                 )
-                kept = Path(folder).parent.parent / "kept" / str(version) / pack
+                kept = Path(folder).parent.parent / "kept" / str(edition) / pack
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 Path(folder).rename(kept)
-                self.sources[pack, version] = str(kept)
-                self.told |= dict.fromkeys((str(kept), digest_pack(kept)[:10]), str(version))
+                self.sources[pack, edition] = str(kept)
+                self.told |= dict.fromkeys((str(kept), digest_pack(kept)[:10]), str(edition))
         self.begin = here.versions()
 
     def any_source(self, random_: random.Random) -> str:

@@ -19,6 +19,7 @@ from comfyui_safe_install.resolver.cli.console import Console
 from comfyui_safe_install.resolver.cli.progress import TerminalReporter
 from comfyui_safe_install.resolver.cli.work import open_work
 from comfyui_safe_install.resolver.engine import stillness
+from comfyui_safe_install.resolver.engine.applying import Applied
 from comfyui_safe_install.resolver.engine.exclusion import alone
 from comfyui_safe_install.resolver.engine.planned import Options
 from comfyui_safe_install.resolver.errors import BusyError, RefusedError
@@ -165,7 +166,7 @@ def test_a_failure_is_not_told_as_somebody_elses_success(here: Installation) -> 
     cancel, calm = threading.Event(), threading.Event()
     work = open_work(console, reporter, cancel, calm.set, here.comfy, python=None, state=None, refresh=False)
 
-    def fail() -> changes.Applied:
+    def fail() -> Applied:
         assert here.run("install", source, "--yes").code == 0
         raise BusyError("busy", "somebody is at work")
 
