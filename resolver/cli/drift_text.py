@@ -35,9 +35,8 @@ def drift_lines(report: DriftReport, style: Style, *, verbose: bool = False) -> 
 
 
 def _item_lines(each: DriftItem, style: Style, *, verbose: bool) -> Iterator[str]:
-    text = plain(each.text)
     mark = style("dim", "-") if each.minor else style("yellow", "!")
-    yield f"  {mark} {text[:1].upper()}{text[1:]} {style('dim', f'[{each.code}]')}"
+    yield f"  {mark} {plain(each.sentence)} {style('dim', f'[{each.code}]')}"
     if each.who:
         yield f"      who: {plain(each.who)}"
     for line in each.evidence if verbose else each.evidence[:2]:

@@ -51,13 +51,15 @@ def edited_items(edited: Sequence[EditedFile]) -> list[DriftItem]:
 def unowned_items(changes: Sequence[FileChange], owned_folders: Collection[str]) -> list[DriftItem]:
     """One item for each `.pth` file, and one for each folder in which other files came, went or changed.
 
-    Bytecode is passed over. What is no code and lies where a distribution has files is minor: programs
+    Bytecode is passed over, and metadata folders, for those are told as distributions. What is no code and lies where a distribution has files is minor: programs
     write caches and settings there.
     """
     found: list[DriftItem] = []
     groups: dict[tuple[str, str], list[str]] = {}
     for change in changes:
         if "__pycache__" in change.path.split("/") or change.path.endswith(".pyc"):
+            continue
+        if ".dist-info/" in change.path:
             continue
         if change.path.endswith(".pth"):
             found.append(_pth_item(change))

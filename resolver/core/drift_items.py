@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import Hint, redact
-from .types import Finding
 
 MOST_FILES = 5
 """Files that are named of one item; the rest is counted."""
@@ -35,15 +34,10 @@ class DriftItem:
     evidence: tuple[str, ...] = ()
     hints: tuple[Hint, ...] = ()
 
-    def to_finding(self) -> Finding:
-        """The item as a finding."""
-        who = f" Who: {self.who}." if self.who else ""
-        why = f" ({'; '.join(self.evidence)})" if self.evidence else ""
-        return Finding(
-            code=self.code,
-            message=f"{self.text[:1].upper()}{self.text[1:]}.{who}{why}",
-            hints=self.hints,
-        )
+    @property
+    def sentence(self) -> str:
+        """What happened; a name at the beginning stays as it is written."""
+        return f"T{self.text[1:]}" if self.text.startswith("the ") else self.text
 
     def to_dict(self) -> dict[str, object]:
         """The item as the JSON object of `verify --json`."""

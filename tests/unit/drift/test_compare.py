@@ -21,7 +21,9 @@ from comfyui_safe_install.resolver.core.types import Pack
 SITE = "lib/python3.12/site-packages"
 
 
-def seen(*dists: str, packs: dict[str, str] | None = None, files: tuple[str, ...] = (), **more: str) -> Seen:
+def seen(
+    *dists: str, packs: dict[str, str] | None = None, files: tuple[str, ...] = (), python: str = "3.12.1"
+) -> Seen:
     """A look: `name==version` or `name==version:digest`, {pack: digest}, paths of files nobody owns."""
     distributions = []
     for text in ("core==1:c", *dists):
@@ -42,7 +44,7 @@ def seen(*dists: str, packs: dict[str, str] | None = None, files: tuple[str, ...
                 for name, digest in (packs or {}).items()
             ),
             unowned=tuple(UnownedFile(path=path, size=1, digest="d") for path in files),
-            **{"python": "3.12.1", **more},
+            python=python,
         )
     )
 
