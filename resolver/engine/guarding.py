@@ -74,8 +74,13 @@ def plan_full(site: Site, ordinary: RollbackPlan) -> RollbackPlan:
 def restorations(plan: FullPlan, snapshot: Snapshot, environment: Environment) -> tuple[Restoration, ...]:
     """What comes back, by distribution, pack and file; said before anything starts."""
     groups: dict[tuple[str, str], list[Difference]] = {}
-    for each in plan.moves.restored:
-        groups.setdefault(_owner(plan, each), []).append(each)
+    above: dict[str, tuple[str, str]] = {}
+    for each in sorted(plan.moves.restored, key=lambda each: each.path, reverse=True):
+        # A folder belongs to whoever has something in it.
+        owner = above.get(each.path) or _owner(plan, each)
+        groups.setdefault(owner, []).append(each)
+        if owner[0] == "distribution":
+            above.setdefault(each.path.rpartition("/")[0], owner)
     stays: dict[tuple[str, str], list[Lost]] = {}
     for lost in plan.moves.lost:
         stays.setdefault(_owner(plan, lost.difference), []).append(lost)

@@ -13,6 +13,7 @@ from ..core.guard_port import Check, FullPlan, FullStage, Progress
 from ..core.guard_restore import meaningful, plan_restore, shelters
 from ..core.inventory import FILE, FOLDER, PACKS, Difference, Inventory, diff
 from ..core.layout import Layout
+from ..core.ownership import is_bytecode, source_of_bytecode
 from ..core.plain import PlainError, from_plain, to_plain
 from ..core.types import PythonInfo
 from ..errors import Hint, SafeInstallError
@@ -145,7 +146,7 @@ class LiveGuard:
             ),
         )
         owners = dict(self._owners_then(then, {each.path for each in differences}, sources))
-        owners |= dict(self._owners_now(now))
+        owners |= dict(self._owners_now(now, {each.path for each in differences}))
         return FullPlan(
             identifier=identifier, then=then, now=now, moves=moves, sources=sources, owners=owners
         )
@@ -237,9 +238,9 @@ class LiveGuard:
         for payload in (area / "payloads").glob("*/*"):
             yield payload / "tree" / inside
 
-    def _owners_now(self, now: Inventory) -> Iterator[tuple[str, str]]:
+    def _owners_now(self, now: Inventory, differing: Collection[str]) -> Iterator[tuple[str, str]]:
         owned = self.owned_files()
-        for path in now.entries:
+        for path in {*differing, *map(source_of_bytecode, filter(is_bytecode, differing))}:
             name = owned.get(now.place(path))
             if name:
                 yield path, name

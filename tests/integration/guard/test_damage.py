@@ -207,6 +207,7 @@ def test_a_plan_says_whose_files_come_back(furnished: tuple[Installation, State]
     """Distributions, packs and files nobody owns are named, with what is wrong with them."""
     here, _ = furnished
     uv_pip(here, "install", "tool==2.0", "fresh")
+    shutil.rmtree(site(here, "base"))
     stray_files(here)
     spoil_packs(here)
     items = {
@@ -215,6 +216,8 @@ def test_a_plan_says_whose_files_come_back(furnished: tuple[Installation, State]
     }
     assert (items["distribution", "tool"]["from"], items["distribution", "tool"]["to"]) == ("2.0", "1.0")
     assert items["distribution", "fresh"]["how"] == "remove"
+    assert items["distribution", "base"]["how"] == "exact"
+    assert {name for kind, name in items if kind == "file"} == {"stray.pth", "deep", "er", "file"}
     assert items["pack", "stranger"]["how"] == "remove"
     assert items["pack", "pack"]["how"] == "exact"
     assert items["file", "stray.pth"]["how"] == "remove"
