@@ -45,6 +45,8 @@ def notice_drift(state: Path, comfyui: Path, custom_nodes: Sequence[Path]) -> No
         site = open_site(comfyui, python=Path(sys.executable), state=state, custom_nodes=custom_nodes)
         report = check(site)
     except Exception as error:  # noqa: BLE001 - others may have broken any package
+        if not _is_newest(state, baseline):
+            return  # A change of ours that had waited was applied just now; nobody can tell the two apart.
         _LOG.warning(
             "Safe Install: others changed the environment or packs since the last look, and what exactly cannot "
             "be told now (%s). Run `safe-install verify`.",
