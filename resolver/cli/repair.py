@@ -43,7 +43,8 @@ def repair_lines(plan: RepairPlan, style: Style) -> Iterator[str]:
         yield from _mending_lines(each, style)
     yield from finding_lines(plan.findings, style, verbose=True)
     if not plan.mendings:
-        yield "Nothing to repair." if not plan.findings else "Nothing of this can be repaired here."
+        hopeless = any(finding.code == "not-repairable" for finding in plan.findings)
+        yield "Nothing of this can be repaired here." if hopeless else "Nothing to repair."
 
 
 def _mending_lines(each: Mending, style: Style) -> Iterator[str]:

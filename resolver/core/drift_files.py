@@ -51,8 +51,8 @@ def edited_items(edited: Sequence[EditedFile]) -> list[DriftItem]:
 def unowned_items(changes: Sequence[FileChange], owned_folders: Collection[str]) -> list[DriftItem]:
     """One item for each `.pth` file, and one for each folder in which other files came, went or changed.
 
-    Bytecode is passed over, and metadata folders, for those are told as distributions. What is no code and lies where a distribution has files is minor: programs
-    write caches and settings there.
+    Bytecode is passed over, and metadata folders, for those are told as distributions. What is no code and
+    lies where a distribution has files is minor: programs write caches and settings there.
     """
     found: list[DriftItem] = []
     groups: dict[tuple[str, str], list[str]] = {}

@@ -57,7 +57,7 @@ class RepairPlan:
     environment: Environment
     mendings: tuple[Mending, ...]
     findings: tuple[Finding, ...] = ()
-    """What cannot be repaired here."""
+    """What cannot be repaired here, and a note on all that others changed."""
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     moment: Moment | None = None
     """What our own transactions had done when it was looked at."""

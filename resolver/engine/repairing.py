@@ -46,10 +46,10 @@ class Repair:
         Blocks; hashes the files of those it looks at. Raises UsageError `not-installed`, `usage`.
         """
         asked = dict(read_request(text) for text in wanted)
-        self.session.drift()
+        drifted = self.session.drift().findings
         site, cancel = self.session.site, self.session.cancel
         plan, seen = look_when_still(site, lambda: self._look(asked), cancel)
-        return replace(plan, moment=seen)
+        return replace(plan, findings=(*drifted, *plan.findings), moment=seen)
 
     def _look(self, asked: Mapping[str, str]) -> RepairPlan:
         site = self.session.site
