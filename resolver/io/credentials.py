@@ -28,16 +28,16 @@ _NAME = re.compile(NAME + r"[0-9A-F]{16}(?![0-9A-Z_])")
 _FORGED = re.compile(NAME, re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{(" + NAME + r"[0-9A-F]{16})\}")
 _USER = re.compile(r"(?P<before>(?:git\+)?https?://)(?P<secret>[^/?#\s\"'<>]+)@", re.IGNORECASE)
-_PLACE = re.compile(r"[^/?#\s\"'<>]*")
+_PLACE = re.compile(r"(?P<host>[^/?#\s\"'<>]*)(?P<path>(?:/[^/?#@\s\"'<>]+)*)")
 _QUERY = re.compile(r"\?(?P<query>[^\s?#\"'<>]+)")
 _LONGEST_PLACE = 500
-_SERVER = re.compile(r"(https?)://([^/?#\s\"'<>]+)", re.IGNORECASE)
+_SERVER = re.compile(r"(https?)://([^/?#\s\"'<>]+)((?:/[^/?#@\s\"'<>]+)*)", re.IGNORECASE)
 _VCS = re.compile(r"(?P<before>git\+https?://)" + _NAME.pattern + "@")
 
 _known: dict[str, str] = {}
 """{name: the text it stands for, as it stood in an address}."""
 _access: dict[str, Access] = {}
-"""{`https://host:port`: who we are there}; what was read last counts."""
+"""{`https://host:port` or that with a path: who we are there}; what was read last counts."""
 _guard = threading.Lock()
 
 
@@ -57,11 +57,13 @@ def hide(text: str) -> str:
         if _NAME.fullmatch(secret):
             return match[0]
         rest = _PLACE.match(match.string, match.end())
-        realm = f"{match['before'].removeprefix('git+')}{rest[0] if rest else ''}"
-        name = _remember(f"{realm} user", secret)
+        place, path = (rest["host"], rest["path"]) if rest else ("", "")
+        realm = f"{match['before'].lower().removeprefix('git+')}{place.lower()}"
+        name = _remember(f"{realm}{path} user", secret)
         first, _, second = secret.partition(":")
         with _guard:
-            _access[realm.lower()] = Access(unquote(first), unquote(second))
+            # Two repositories of one forge may have a token each; their submodules are elsewhere on it.
+            _access[realm] = _access[f"{realm}{path}"] = Access(unquote(first), unquote(second))
         return f"{match['before']}{name}@"
 
     def query(match: re.Match[str]) -> str:
@@ -140,12 +142,16 @@ def bare(address: str) -> str:
 
 def access_to(address: str) -> Access | None:
     """Who we are at that address: as it says itself or another one of that server, as uv's variables or netrc say."""
-    hide(address)
-    parts = urlsplit(address)
-    realm = f"{parts.scheme.removeprefix('git+')}://{parts.netloc.rpartition('@')[2]}".lower()
+    parts = urlsplit(hide(address))
+    user, _, place = parts.netloc.rpartition("@")
+    realm = f"{parts.scheme.removeprefix('git+')}://{place}".lower()
+    if user:
+        first, _, second = reveal(user).partition(":")
+        return Access(unquote(first), unquote(second))
     with _guard:
         known = _access.get(realm)
-    return known or _configured().get(realm) or _from_netrc(parts.hostname or "")
+    # What the user set comes before what some pack wrote.
+    return _configured().get(realm) or known or _from_netrc(parts.hostname or "")
 
 
 def headers_for(address: str) -> dict[str, str]:
@@ -175,9 +181,11 @@ def stage_variables(lock: str) -> dict[str, str]:
     uv uses what it knows of one address for all of that server. With `--no-deps` and a lock, an index more
     changes nothing else.
     """
-    indexes = []
+    indexes, configured = [], _configured()
     for realm, who in sorted(_access_of(lock).items()):
         scheme, _, place = realm.partition("://")
+        if "/" in place or realm in configured:
+            continue
         indexes.append(f"{scheme}://{quote(who.user, safe='')}:{quote(who.password, safe='')}@{place}/")
     found = variables_for([lock])
     if indexes:
@@ -187,9 +195,12 @@ def stage_variables(lock: str) -> dict[str, str]:
 
 def _access_of(text: str) -> dict[str, Access]:
     """{server: who we are there} of the servers in the text."""
-    realms = {f"{scheme}://{place.rpartition('@')[2]}".lower() for scheme, place in _SERVER.findall(text)}
+    places = set()
+    for scheme, host, path in _SERVER.findall(text):
+        realm = f"{scheme}://{host.rpartition('@')[2]}".lower()
+        places |= {realm, f"{realm}{path}"}
     with _guard:
-        return {realm: who for realm, who in _access.items() if realm in realms}
+        return {place: who for place, who in _access.items() if place in places}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +218,8 @@ def clone_access(address: str) -> GitAccess:
         return GitAccess()
     parts = urlsplit(hidden)
     realm = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
-    with _guard:
-        access = {realm: _access[realm]}
-    found, settings = _helpers(access)
+    access = access_to(hidden)
+    found, settings = _helpers({realm: access} if access else {})
     return GitAccess(
         options=tuple(part for key, value in settings for part in ("-c", f"{key}={value}")), variables=found
     )

@@ -76,6 +76,20 @@ def test_only_what_the_texts_name_is_handed_out() -> None:
     assert credentials.variables_for(["demo==1.0"]) == {}
 
 
+def test_two_users_of_one_server_are_kept_apart() -> None:
+    """Two repositories of one forge, each with a token of its own: git is told which is for which."""
+    first = credentials.hide("a @ git+https://token-a@forge.invalid/x/a.git@main")
+    second = credentials.hide("b @ git+https://token-b@forge.invalid/x/b.git#egg=b")
+    for texts in ([first, second], ["url = https://forge.invalid/x/a.git", "https://forge.invalid/x/b.git"]):
+        found = credentials.variables_for(texts)
+        count = int(found["GIT_CONFIG_COUNT"])
+        settings = [(found[f"GIT_CONFIG_KEY_{n}"], found[f"GIT_CONFIG_VALUE_{n}"]) for n in range(count)]
+        for path, token in (("/x/a.git", "token-a"), ("/x/b.git", "token-b")):
+            helper = dict(settings)[f"credential.https://forge.invalid{path}.helper"]
+            variable = helper.partition("username=$")[2].partition('"')[0]
+            assert found[variable] == token
+
+
 def test_uv_and_git_get_them_as_variables() -> None:
     """Requirement files hold names; repositories lose even those, for uv would show them on git's command line."""
     hidden = credentials.hide("a @ https://u:pw@one.invalid/a.whl\nb @ git+https://u:pw@one.invalid/b.git")
@@ -99,7 +113,7 @@ def test_a_packs_files_are_read_without_their_secrets(tmp_path: Path) -> None:
 
 def test_a_forged_name_stands_for_nothing(tmp_path: Path) -> None:
     """A pack cannot have the secret of one server sent to another by writing its name."""
-    name = credentials.hide("https://u:hunter2@house.invalid/x.whl").partition("@")[0].partition("://")[2]
+    name = credentials.hide("https://u:hunter2@forged.invalid/x.whl").partition("@")[0].partition("://")[2]
     (tmp_path / "requirements.txt").write_text(f"x @ https://{name}@evil.invalid/x-1.0-py3-none-any.whl\n")
     read = pack_reader(tmp_path)("requirements.txt").decode()
     assert "hunter2" not in credentials.reveal(read)
