@@ -158,7 +158,8 @@ class Applier:
         for displacement in displacements:
             site.prepare(displacement)
         begun = time.monotonic()
-        deferred = self._swap_or_wait(transaction, order, before, arrivals, snapshot)
+        copied = [each.live_path for each in swap.shared]
+        deferred = self._swap_or_wait(transaction, order, before, arrivals, snapshot, copied)
         swap_seconds = time.monotonic() - begun
         if deferred:
             return trial, len(steps), swap_seconds, deferred
@@ -167,13 +168,14 @@ class Applier:
         transaction.commit()
         return trial, len(steps), swap_seconds, None
 
-    def _swap_or_wait(
+    def _swap_or_wait(  # noqa: PLR0917 - each is another part of the one change
         self,
         transaction: Transaction,
         order: Order,
         before: Environment,
         arrivals: Sequence[Arrival],
         snapshot: Snapshot,
+        copied: Sequence[str],
     ) -> Deferred | None:
         """All steps in effect, or why the change waits and nothing is."""
         locked: FilesLockedError | None = None
@@ -200,6 +202,7 @@ class Applier:
             arrivals,
             movement=order.movement,
             steps=transaction.steps,
+            copied=copied,
             snapshot=snapshot,
             claims=order.claims,
             summary=order.summary,

@@ -84,12 +84,16 @@ def note_for(
     *,
     movement: Movement,
     steps: Sequence[Step],
+    copied: Iterable[str],
     snapshot: Snapshot,
     claims: Claims,
     summary: Mapping[str, object],
     operation: str,
 ) -> Note:
-    """What is kept beside the journal of a change that is to wait. Reads what it moves; blocks."""
+    """What is kept beside the journal of a change that is to wait. Reads what it moves; blocks.
+
+    `copied` are live files of which a payload has a copy already.
+    """
     known = list_installed(site.python.site_dirs)
     come = [holding for arrival in arrivals for holding in arrival.holdings]
     names = frozenset(holding.distribution.name for holding in come)
@@ -119,9 +123,9 @@ def note_for(
         packs=folders,
         wishes=wishes(core, folders, known.values(), changed),
         moved={
-            str(step.source): mark_of(step.source)
-            for step in steps
-            if isinstance(step, Move) and not is_bytecode(step.source)
+            str(path): mark_of(path)
+            for path in (*(step.source for step in steps if isinstance(step, Move)), *map(Path, copied))
+            if not is_bytecode(path)
         },
         arriving={os.path.normpath(each.metadata_path): each.distribution.record_digest for each in come},
         leaving=tuple(sorted(_place(dist) for dist in leaving)),

@@ -61,7 +61,7 @@ def list_installed(sites: Sequence[str]) -> dict[str, Listed]:
             continue
         for name in names:
             if name.endswith(_SUFFIXES) and not name.startswith("~"):
-                path = os.path.join(site, name)
+                path = os.path.normpath(os.path.join(site, name))
                 project, version = describe(path)
                 found[path] = Listed(name=project, version=version, path=path, digest=_digest_of_record(path))
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,6 +20,7 @@ FORMAT = 1
 
 ASKED, LOCKED = "asked", "files-locked"
 
+_NAME = re.compile(r"[A-Za-z0-9-]{0,64}")
 _Value = TypeVar("_Value")
 
 
@@ -52,7 +54,7 @@ class Note:
     wishes: tuple[str, ...] = ()
     """Who asked for one of the changed ones, as `wishes` gives it; somebody new may not."""
     moved: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """{path: mark} of everything the steps move; see `content.mark_of`."""
+    """{path: mark} of everything the steps move, and of what was copied already; see `content.mark_of`."""
     arriving: Mapping[str, str] = field(default_factory=dict, hash=False)
     """{live metadata path: sha256 of RECORD} of what comes."""
     leaving: tuple[str, ...] = ()
@@ -100,7 +102,7 @@ def note_of(value: Mapping[str, object]) -> Note:
         arriving=_mapping(value["arriving"]),
         leaving=_texts(value["leaving"]),
         accepted=_texts(value["accepted"]),
-        snapshot=_text(value["snapshot"]),
+        snapshot=_name(value["snapshot"]),
         full=_text(value["full"]),
         pack_marks=_mapping(value["pack_marks"]),
         last=_text(value["last"]),
@@ -152,6 +154,14 @@ def _kind(kind: type[_Value], value: object) -> _Value:
 
 def _text(value: object) -> str:
     return _kind(str, value)
+
+
+def _name(value: object) -> str:
+    text = _text(value)
+    # It becomes the name of a file that is written.
+    if not _NAME.fullmatch(text):
+        raise _damaged("the name of its snapshot is none")
+    return text
 
 
 def _texts(value: object) -> tuple[str, ...]:

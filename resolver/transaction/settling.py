@@ -50,7 +50,7 @@ def settle(state_dir: Path, directory: Path) -> bool:
 def read_entries(state_dir: Path) -> list[dict[str, object]]:
     """The lines of the record, oldest first; one that cannot be read is passed over. OSError."""
     try:
-        text = (state_dir / RECORD).read_text(encoding="utf-8", errors="replace")
+        text = fs.read_regular(state_dir / RECORD).decode("utf-8", errors="replace")
     except FileNotFoundError:
         return []
     found = []
@@ -68,10 +68,14 @@ def append_entries(state_dir: Path, entries: Sequence[Mapping[str, object]]) -> 
     """Lines appended to the record, durable when this returns. OSError."""
     if not entries:
         return
-    descriptor = os.open(state_dir / RECORD, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(state_dir / RECORD, flags, 0o644)
     try:
-        lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
-        os.write(descriptor, lines.encode())
+        data = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode(
+            errors="replace"
+        )
+        while data:
+            data = data[os.write(descriptor, data) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfyui_safe_install.resolver.core.states import TransactionState
+from comfyui_safe_install.resolver.transaction import steps as steps_room
 from comfyui_safe_install.resolver.transaction import walk
 from comfyui_safe_install.resolver.transaction.journal import Journal, read_journal
 from comfyui_safe_install.resolver.transaction.preflight import refuse_impossible
@@ -170,7 +171,7 @@ def record(film: Film, steps: list[Step], end: str, monkeypatch: pytest.MonkeyPa
 
 def waits_first(transaction: Transaction, steps: list[Step], end: str) -> None:
     """The last step finds its files in use: all is taken back, it waits, and is in use once more where it goes on."""
-    execute = walk.execute
+    execute = steps_room.execute
     if not steps:
         transaction.defer({})
         return
