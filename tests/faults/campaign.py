@@ -42,6 +42,12 @@ PHASES = (
 )
 OUTCOMES = ("before", "after", "outside")
 
+MAKERS: Mapping[str, Callable[[Installation], Scene]] = {
+    "install": Scene.of_install,
+    "rollback": Scene.of_rollback,
+    "restore": Scene.of_restore,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
@@ -165,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--strategy", action="append", choices=list(STRATEGIES), help="only this one; may be repeated"
     )
-    parser.add_argument("--command", choices=("install", "rollback"), help="strike only this command")
+    parser.add_argument("--command", choices=list(MAKERS), help="strike only this command")
     parser.add_argument("--baseline", action="store_true", help="strike plain pip and uv instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round there")
     parser.add_argument(
@@ -177,11 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(table(rounds) + "\n")
         return 0
     campaign = Campaign()
-    makers: Mapping[str, Callable[[Installation], Scene]] = {
-        "install": Scene.of_install,
-        "rollback": Scene.of_rollback,
-    }
-    for name in [options.command] if options.command else makers:
+    for name in [options.command] if options.command else MAKERS:
         with ExitStack() as stack:
             root = Path(
                 stack.enter_context(
@@ -192,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             index = stack.enter_context(IndexServer(root / "dists"))
             use_only(index.url, root / "uv-cache")
             here = Installation(root=root, dists=root / "dists")
-            scene = makers[name](here)
+            scene = MAKERS[name](here)
             if options.baseline:
                 baseline = Baseline(scene=scene, index=index.url)
                 baseline.run(options.rounds, options.seed)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from comfyui_safe_install.tests.kit.furnishing import furnish
 from comfyui_safe_install.tests.kit.installation import Answer, Installation, State, differences
 from comfyui_safe_install.tests.kit.package import ROOT
@@ -43,10 +45,12 @@ class Ended:
 
 @dataclass(slots=True)
 class Scene:
-    """One ComfyUI and one command to be struck: `install` or `rollback`."""
+    """One ComfyUI and one command to be struck."""
 
     here: Installation
     command: list[str]
+    name: str
+    """install, rollback or restore (a rollback to a full snapshot)."""
     before: State = field(default_factory=dict)
     after: State = field(default_factory=dict)
     kept: tuple[str, ...] = ()
@@ -58,7 +62,7 @@ class Scene:
     @classmethod
     def of_install(cls, here: Installation) -> Scene:
         """An install of two packs that moves everything there is to move."""
-        scene = cls(here=here, command=furnish(here))
+        scene = cls(here=here, command=furnish(here), name="install")
         scene._put_by()
         return scene
 
@@ -66,14 +70,29 @@ class Scene:
     def of_rollback(cls, here: Installation) -> Scene:
         """The way back from that install."""
         assert here.run(*furnish(here)).applied
-        scene = cls(here=here, command=["rollback", "--yes"])
+        scene = cls(here=here, command=["rollback", "--yes"], name="rollback")
         scene._put_by()
         return scene
 
-    @property
-    def name(self) -> str:
-        """The command, for the table."""
-        return self.command[0]
+    @classmethod
+    def of_restore(cls, here: Installation) -> Scene:
+        """The way back to a full snapshot, after others have laid hands on the environment."""
+        furnish(here)
+        taken = here.run("snapshot", "create", "--full")
+        assert taken.code == 0, taken
+        site = here.venv.site_packages
+        plain = [find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--link-mode", "copy"]
+        subprocess.run([*plain, "--python", str(here.venv.python), "tool==2.0"], check=True, timeout=60)
+        shutil.rmtree(site / "cv2")
+        with (site / "space" / "theirs" / "__init__.py").open("a") as file:
+            file.write("EDITED = 1\n")
+        (site / "stray.pth").write_text("import sys\n")
+        (here.packs / "replaced" / "__init__.py").unlink()
+        scene = cls(
+            here=here, command=["rollback", taken.document["snapshot"]["id"], "--yes"], name="restore"
+        )
+        scene._put_by()
+        return scene
 
     @property
     def start(self) -> Path:
@@ -205,12 +224,13 @@ class Scene:
         return [f"{name} is listed twice" for name in sorted({n for n in names if names.count(n) > 1})]
 
     def _stray(self, aside: Sequence[str], *, begun: bool, committed: bool) -> list[str]:
+        """What should not be there after a recovery. What waited for a transaction is swept by the next change."""
         if committed:
-            # What was being collected when it was struck is swept by the next change, too.
-            left = [path for path in aside if "/payloads/" not in path and "/trash/" not in path]
+            left = [path for path in aside if not _is_kept(path) and "/trash/" not in path]
         else:
-            # A pack that waited for a transaction which never came to be is swept by the next change.
-            left = [path for path in aside if path not in self.kept and (begun or "/incoming/" not in path)]
+            # Full copies are made before a transaction begins, and nobody's until one names them.
+            left = [path for path in aside if path not in self.kept and "/guard/" not in path]
+            left = [path for path in left if begun or "/incoming/" not in path]
             left += [f"-{path}" for path in self.kept if path not in aside]
         return [f"stray: {left[:5]}"] if left else []
 
@@ -227,8 +247,13 @@ class Scene:
         off = differences(goal, here.tree())
         if answer.code != 0 or off:
             return [f"the next change failed: {_short(answer)} {off[:3]}"]
-        left = [path for path in files_aside(here) if "/payloads/" not in path]
+        left = [path for path in files_aside(here) if not _is_kept(path)]
         return [f"stray after the next change: {left[:5]}"] if left else []
+
+
+def _is_kept(path: str) -> bool:
+    """Whether it belongs to what is kept so that one can go back: payloads and full copies."""
+    return "/payloads/" in path or ("/guard/" in path and "/incoming/" not in path)
 
 
 def _short(answer: Answer) -> str:
