@@ -11,7 +11,7 @@ from comfyui_safe_install.resolver.errors import UsageError
 
 COMMANDS = (
     "plan", "install", "uninstall", "lock", "sync", "rollback",
-    "recover", "history", "snapshot", "verify", "why",
+    "recover", "deferred", "history", "snapshot", "verify", "why",
 )  # fmt: skip
 ACTIONS = ("create", "list", "show", "diff", "export", "import", "label", "pin", "unpin", "remove")
 
@@ -66,6 +66,9 @@ def test_consents_add_up() -> None:
         (["snapshot"], "required"),
         (["snapshot", "label", "x"], "required"),
         (["rollback", "a", "b"], "Unrecognized"),
+        (["deferred"], "required"),
+        (["deferred", "cancel"], "required"),
+        (["plan", "x", "--at-next-start"], "Unrecognized"),
         (["plan", "--target", "elsewhere"], "no target"),
     ],
 )
