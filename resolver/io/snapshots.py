@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -82,6 +83,8 @@ class SnapshotStore:
             try:
                 snapshots.append(self._read(path))
             except SafeInstallError as error:
+                if not os.path.lexists(path):
+                    continue  # Another process removed it just now.
                 findings.append(
                     Finding(
                         code="snapshot-damaged",
@@ -99,7 +102,11 @@ class SnapshotStore:
         """
         wanted = name.strip()
         if wanted in {path.stem for path in self._files()}:
-            return self._read(self.path(wanted))
+            try:
+                return self._read(self.path(wanted))
+            except SafeInstallError:
+                if os.path.lexists(self.path(wanted)):
+                    raise  # Else another process removed it just now.
         snapshots = self.list().snapshots
         found = [each for each in snapshots if wanted and each.label == wanted]
         found = found or [each for each in snapshots if wanted and each.id.startswith(wanted)]

@@ -90,7 +90,12 @@ def unsettled(state_dir: Path) -> tuple[tuple[str, Progress], ...]:
     for identifier in reversed(identifiers(state_dir)):
         if last_body(journal_path(transactions_dir(state_dir) / identifier)).get("kind") == "cleaned":
             continue
-        progress = load_progress(state_dir, identifier)
+        try:
+            progress = load_progress(state_dir, identifier)
+        except RecoveryNeededError:
+            if not os.path.lexists(transactions_dir(state_dir) / identifier):
+                continue  # It was settled, and another process archived it just now.
+            raise
         if not progress.cleaned:
             found.append((identifier, progress))
     return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,9 +64,15 @@ def read_transactions(state_dir: Path) -> tuple[TransactionRecord, ...]:
     Of archived ones the summary has no decisions; the record file has them.
     """
     present = [read_transaction(state_dir, identifier) for identifier in folder.identifiers(state_dir)]
+    # One that was archived by another process while we read is in the archive by now.
+    present = [each for each in present if not each.problem or _is_there(state_dir, each.id)]
     known = {each.id for each in present}
     archived = [each for each in read_archive(state_dir) if each.id not in known]
     return tuple(sorted([*archived, *present], key=lambda each: each.id))
+
+
+def _is_there(state_dir: Path, identifier: str) -> bool:
+    return os.path.lexists(folder.transactions_dir(state_dir) / identifier)
 
 
 def read_archive(state_dir: Path) -> tuple[TransactionRecord, ...]:
