@@ -47,6 +47,11 @@ class ObjectStore:
         """{digest: bytes} of every object of that kind."""
         return {name: info.st_size for name, _, info in self._listed(linked=linked)}
 
+    def room(self) -> dict[str, int]:
+        """{digest: bytes} of what takes room: our own copies, and hardlinks whose live file is gone."""
+        left = {name: info.st_size for name, _, info in self._listed(linked=True) if info.st_nlink == 1}
+        return {**left, **self.sizes()}
+
     def inodes(self) -> dict[tuple[int, int], str]:
         """{(device, inode): digest} of the hardlinks."""
         return {(info.st_dev, info.st_ino): name for name, _, info in self._listed(linked=True)}

@@ -119,7 +119,7 @@ class GuardShelf:
                     shared |= self._contents(other).keys()
         own = common = linked = 0
         for packs, store in zip((False, True), self.stores, strict=True):
-            objects, links = store.sizes(), store.sizes(linked=True)
+            objects, links = store.room(), store.sizes(linked=True)
             for (of_packs, digest), size in mine.items():
                 if of_packs != packs:
                     continue
@@ -135,15 +135,11 @@ class GuardShelf:
         """Bytes all objects of our own and the manifests take; clones count in full."""
         if not self._token():
             return 0
-        if not self._token():
-            return 0
         lists = sum(self.manifest_path(name).stat().st_size for name in self.manifests())
-        return lists + sum(sum(store.sizes().values()) for store in self.stores)
+        return lists + sum(sum(store.room().values()) for store in self.stores)
 
     def sizes(self) -> dict[str, int]:
         """{id of a snapshot: bytes that only its copy keeps}. One that cannot be read has none."""
-        if not self._token():
-            return {}
         if not self._token():
             return {}
         contents: dict[str, dict[tuple[bool, str], int]] = {}
@@ -156,7 +152,7 @@ class GuardShelf:
         present = {
             (packs, digest): size
             for packs, store in zip((False, True), self.stores, strict=True)
-            for digest, size in store.sizes().items()
+            for digest, size in store.room().items()
         }
         return {
             name: sum(present.get(key, 0) for key in each if uses[key] == 1)

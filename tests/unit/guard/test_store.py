@@ -151,6 +151,17 @@ def test_a_copy_does_not_share_edits_with_the_live_file(world: World) -> None:
     assert twin.read_bytes().startswith(b"edited")
 
 
+def test_a_hardlink_takes_room_once_its_live_file_is_gone(linking: World) -> None:
+    """As long as both are one file it costs nothing; afterwards the kept one is a file of its own."""
+    linking.keep("a")
+    usage = linking.store.usage("a")
+    assert (usage.linked, usage.own) == (len(LIBRARY), 6)
+    (linking.site / "foo" / "large.so").unlink()
+    usage = linking.store.usage("a")
+    assert (usage.linked, usage.own) == (0, len(LIBRARY) + 6)
+    assert linking.store.sizes() == {"a": len(LIBRARY) + 6}
+
+
 def test_a_hardlink_that_was_edited_is_noticed_before_anything_starts(linking: World) -> None:
     """The kept file is the live one, so an edit in place takes it too: the plan says so, and brings back the rest."""
     linking.keep("a")
