@@ -148,7 +148,8 @@ class Applier:
         steps = steps_of(swap, displacements, movement, whole_folders=site.renames_folders)
         payloads = [payload.folder for displacement in displacements for payload in displacement.payloads]
         kept = site.snapshots.path(snapshot.id)
-        transaction.set_steps(steps, remove_on_commit=mine, remove_on_rollback=(*mine, *payloads, kept))
+        undone = (*mine, *payloads, kept, Path(site.guard.manifest_file(snapshot.id)))
+        transaction.set_steps(steps, remove_on_commit=mine, remove_on_rollback=undone)
         self.report.stage("snapshot", "Taking a snapshot")
         copy = keep_full(site, snapshot.id, self.report, self.cancel)
         self.noticed = copy.findings if copy else ()
