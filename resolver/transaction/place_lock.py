@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from ..errors import SafeInstallError
 from .lockfile import OwnerLock, area_lock_path, lock_path
 
 
@@ -28,8 +30,14 @@ class PlaceLock:
 
     def __enter__(self) -> OwnerLock:
         with ExitStack() as stack:
-            for lock in (self.state, *self._areas):
-                stack.enter_context(lock)
+            stack.enter_context(self.state)
+            for lock in self._areas:
+                try:
+                    stack.enter_context(lock)
+                except SafeInstallError as error:
+                    # Who may not write there changes nothing there: it is looked at only.
+                    if not _is_forbidden(error.__cause__):
+                        raise
             self._stack = stack.pop_all()
         return self.state
 
@@ -37,3 +45,7 @@ class PlaceLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+
+def _is_forbidden(cause: BaseException | None) -> bool:
+    return isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS)

@@ -231,6 +231,16 @@ def test_two_spellings_of_a_state_folder_are_one(here: Installation, tmp_path: P
     assert answer.document["error"]["context"]["operation"] == "install something"
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_an_environment_one_may_not_write_to_needs_no_lock(here: Installation) -> None:
+    """Whoever only looks at it can take a snapshot of it."""
+    here.area.parent.chmod(0o555)
+    try:
+        assert here.run("snapshot", "create").code == 0
+    finally:
+        here.area.parent.chmod(0o755)
+
+
 def test_areas_are_locked_only_while_it_lasts(here: Installation) -> None:
     """Neither lock file nor folder stays beside site-packages."""
     with alone(site_of(here), "look at it"):
