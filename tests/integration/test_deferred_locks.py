@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path
+from comfyui_safe_install.resolver.transaction.waiting import list_waiting
 from comfyui_safe_install.tests.integration.test_deferred import TOOL, waiting, while_locked
 from comfyui_safe_install.tests.kit.host_start import start_host
 from comfyui_safe_install.tests.kit.installation import Installation, differences
@@ -166,3 +168,13 @@ def test_a_signal_while_it_is_taken_back_leaves_everything_as_before(furnished: 
     assert answer.code == -signal.SIGKILL
     assert here.run("recover").code == 0
     assert differences(before, here.tree()) == []
+
+
+def test_a_start_while_another_is_at_work_leaves_it_waiting(furnished: Installation) -> None:
+    """Who holds the lock is named, ComfyUI starts, and the next start applies it."""
+    here = furnished
+    assert here.run(*change(here), "--at-next-start").document["deferred"]
+    with OwnerLock(lock_path(here.state), "install other"):
+        assert "install other" in start_host(here)
+        assert len(list_waiting(here.state)) == 1
+    assert "was applied" in start_host(here)

@@ -242,3 +242,41 @@ def test_another_environment_leaves_it_waiting(here: Installation, tmp_path: Pat
     assert str(here.venv.root) in log
     assert waiting(here) == [identifier]
     assert list(here.packs.iterdir()) == []
+
+
+def test_what_others_changed_beside_it_is_spared_by_going_back(here: Installation) -> None:
+    """Somebody used uv and edited packs while it waited: applied all the same, and `rollback` leaves that alone."""
+    here.have("base", "1.0")
+    for name in ("fresh", "extra", "gone"):
+        here.wheel(name, "1.0")
+    by_hand(here, "install", "gone==1.0")
+    for name in ("edited", "removed"):
+        (here.packs / name).mkdir()
+        (here.packs / name / "__init__.py").write_text("BEFORE = 1\n")
+    defer(here, "install", here.source("demo", "fresh"))
+    by_hand(here, "install", "extra==1.0")
+    by_hand(here, "uninstall", "gone")
+    (here.packs / "edited" / "__init__.py").write_text("AFTER = 1\n")
+    shutil.rmtree(here.packs / "removed")
+    (here.packs / "added").mkdir()
+    (here.packs / "added" / "pyproject.toml").write_text('[project]\nname = "added"\nversion = "3.1"\n')
+    before = here.tree()
+    log = start_host(here)
+    for said in ("extra 1.0 was installed", "gone was removed", "pack edited was changed", "pack removed was removed",
+                 "pack added was added"):  # fmt: skip
+        assert said in log
+    assert here.versions() == {"base": "1.0", "extra": "1.0", "fresh": "1.0"}
+    taken = here.run("rollback", "--plan").document["snapshot"]
+    shown = here.run("snapshot", "show", taken).document["snapshot"]
+    assert {each["name"]: each["version"] for each in shown["distributions"]} == {
+        "base": "1.0",
+        "extra": "1.0",
+    }
+    assert shown["freeze"] == "base==1.0\nextra==1.0\n"
+    assert {each["pack"]["name"]: each["pack"]["version"] for each in shown["packs"]} == {
+        "added": "3.1",
+        "edited": "",
+    }
+    rolled = here.run("rollback", "--yes")
+    assert [each["name"] for each in rolled.document["plan"]["items"]] == ["fresh", "demo"]
+    assert differences(before, here.tree()) == []
