@@ -49,6 +49,20 @@ def test_with_guard_mode_every_change_is_preceded_by_a_full_copy(here: Installat
     assert here.run("snapshot", "create").document["full"] is None
 
 
+def test_a_change_that_is_undone_leaves_no_full_copy(here: Installation) -> None:
+    """Killed while files are moved, and recovered: neither its snapshot nor the list of its full copy is left."""
+    here.have("tool", "1.0")
+    here.wheel("tool", "2.0")
+    here.run("guard", "on")
+    before = here.tree()
+    process = here.start("install", here.source("demo", "tool>=2"), "--yes", kill_after="verifying")
+    assert here.finish(process).code < 0
+    assert len(here.run("guard", "status").document["full_snapshots"]) == 1
+    assert here.run("recover").code == 0
+    assert differences(before, here.tree()) == []
+    assert here.run("guard", "status").document["full_snapshots"] == []
+
+
 def test_a_plain_snapshot_is_not_compared_byte_for_byte(here: Installation) -> None:
     """It is said what such a snapshot can and what it takes to have more."""
     here.have("tool", "1.0")
