@@ -23,6 +23,9 @@ class Storage(Protocol):
     def payloads(self, *, fresh: bool = False) -> tuple[tuple[StoredPayload, ...], tuple[Finding, ...]]:
         """Every payload with its weight, and those that cannot be read. `fresh`: weigh all of them anew."""
 
+    def name_displaced(self, snapshot: Snapshot, payloads: Iterable[object]) -> Snapshot:
+        """The snapshot with the files nobody owns that go to these payloads; before anything is moved."""
+
     def unnamed(self, keep: Collection[Key]) -> frozenset[str]:
         """The folders of the payloads that nobody goes back with, where `keep` is all that is named."""
 

@@ -11,7 +11,7 @@ from .snapshot import Snapshot
 from .types import Finding
 
 Key = tuple[str, str, str]
-"""(name, version, digest) of something a payload brings back."""
+"""(name, version, digest) of something a payload brings back; ("", "", id) of all that a transaction put aside."""
 
 GIGABYTE = 10**9
 
@@ -48,7 +48,7 @@ class StoredPayload:
     @property
     def name(self) -> str:
         """What it holds, for people."""
-        names = sorted(" ".join(part for part in key[:2] if part) for key in self.keys)
+        names = sorted(" ".join(part for part in key[:2] if part) for key in self.keys if key[0])
         return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
 
 

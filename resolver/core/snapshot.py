@@ -97,8 +97,9 @@ class Snapshot:
 
     @property
     def named(self) -> frozenset[tuple[str, str, str]]:
-        """`payload_keys`, and those of the files nobody owns: no payload of these may be thrown away."""
-        return self.payload_keys | {(each.path, "", each.digest) for each in self.unowned}
+        """Of which no payload may be thrown away: `payload_keys`, files nobody owns, and its whole transaction."""
+        files = {(each.path, "", each.digest) for each in self.unowned}
+        return self.payload_keys | files | ({("", "", self.transaction)} if self.transaction else set())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

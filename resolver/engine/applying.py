@@ -146,7 +146,9 @@ class Applier:
         displacements: list[Displaced] = [site.displace(swap, holdings, transaction.id)]
         displacements += [site.displace_pack(pack, transaction.id) for pack in movement.packs_out]
         steps = steps_of(swap, displacements, movement, whole_folders=site.renames_folders)
-        payloads = [payload.folder for displacement in displacements for payload in displacement.payloads]
+        aside = [payload for displacement in displacements for payload in displacement.payloads]
+        snapshot = site.storage.name_displaced(snapshot, aside)
+        payloads = [payload.folder for payload in aside]
         kept = site.snapshots.path(snapshot.id)
         undone = (*mine, *payloads, kept, Path(site.guard.manifest_file(snapshot.id)))
         transaction.set_steps(steps, remove_on_commit=mine, remove_on_rollback=undone)

@@ -135,9 +135,10 @@ class Keeping:
         )
 
     def displace_pack(self, pack: Pack, transaction: str) -> Displacement:
-        """The payload for a pack that goes away."""
+        """The payload for a pack that goes away, as it is now: a snapshot names it by that too."""
+        digest = digest_pack(Path(pack.path))
         return plan_pack_displacement(
-            self.pack_area, pack, digest_pack(Path(pack.path)), transaction=transaction, displaced=timestamp()
+            self.pack_area, pack_state(pack), digest, transaction=transaction, displaced=timestamp()
         )
 
     # --- verification -------------------------------------------------------------------------------------

@@ -89,6 +89,11 @@ class Payload:
         return self.tree.joinpath(*entry.path.split("/"))
 
     @property
+    def keys(self) -> frozenset[tuple[str, str, str]]:
+        """By which a snapshot may name it (`Snapshot.named`): its members, and the transaction that filled it."""
+        return frozenset({("", "", self.note.transaction), *(member.key for member in self.note.members)})
+
+    @property
     def parts(self) -> int:
         """How many of its entries are there now, copies not counted: the others went back to where they lay."""
         return sum(os.path.lexists(self.place(entry)) for entry in self.note.entries if not entry.copied)

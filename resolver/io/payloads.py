@@ -104,6 +104,8 @@ class PayloadStore:
             try:
                 payloads.append(read_payload(folder))
             except SafeInstallError as error:
+                if not os.path.lexists(folder):
+                    continue  # Another process threw it away just now.
                 findings.append(Finding(code=error.code, message=error.message, file=str(folder)))
         payloads.sort(key=lambda each: (each.note.displaced, str(each.folder)))
         return PayloadList(payloads=tuple(payloads), findings=tuple(findings))
@@ -221,9 +223,7 @@ class PayloadStore:
         them as well. Damaged ones are not: they are left for a person to look at.
         """
         return tuple(
-            payload
-            for payload in self.list().payloads
-            if not any(member.key in keep for member in payload.note.members) or payload.is_used_up
+            payload for payload in self.list().payloads if payload.keys.isdisjoint(keep) or payload.is_used_up
         )
 
     def throw_away(self, payloads: Sequence[Payload]) -> tuple[Payload, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.retention import Key, StoredPayload, UsedSpace, snapshots_damaged
+from ..core.snapshot import Snapshot, UnownedFile
 from ..core.types import Finding
 from ..errors import Hint, SafeInstallError
 from ..storage_ports import FullCopies
@@ -132,6 +135,21 @@ class Storage:
         weights.keep()
         return tuple(found), tuple(findings)
 
+    def name_displaced(self, snapshot: Snapshot, payloads: Iterable[object]) -> Snapshot:
+        """The snapshot with the files nobody owns that go to these payloads, wherever they lie.
+
+        By itself it knows only those beside Python's own. To be called before anything is moved.
+        """
+        known = {each.path for each in snapshot.unowned}
+        found = [
+            UnownedFile(path=member.name, size=_size_of(payload, member.name), digest=member.digest)
+            for payload in payloads
+            if isinstance(payload, Payload) and payload.note.kind == "unowned"
+            for member in payload.note.members
+            if member.name not in known
+        ]
+        return replace(snapshot, unowned=(*snapshot.unowned, *found))
+
     def unnamed(self, keep: Collection[Key]) -> frozenset[str]:
         """The folders of the payloads that no snapshot names; `keep` holds what they all name."""
         return frozenset(str(each.folder) for store in self._stores() for each in store.unnamed(keep))
@@ -209,10 +227,18 @@ def _stored(payload: Payload, weights: Remembered, *, fresh: bool) -> StoredPayl
     return StoredPayload(
         folder=str(payload.folder),
         kind=payload.note.kind,
-        keys=frozenset(member.key for member in payload.note.members),
+        keys=payload.keys,
         bytes=weight.bytes,
         linked=weight.linked,
     )
+
+
+def _size_of(payload: Payload, path: str) -> int:
+    for entry in payload.note.entries:
+        if entry.live_path.replace(os.sep, "/").endswith(f"/{path}"):
+            with suppress(OSError):
+                return os.lstat(entry.live_path).st_size
+    return 0
 
 
 def _used(name: str, folders: Sequence[Path]) -> UsedSpace:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from comfyui_safe_install.resolver.engine.planned import Options
 from comfyui_safe_install.resolver.io.weights import weigh
 from comfyui_safe_install.resolver.transaction.folder import identifiers
 from comfyui_safe_install.tests.kit.comfy import make_comfy
@@ -237,3 +238,35 @@ def test_a_lock_is_written_whole_or_not_at_all(here: Installation, tmp_path: Pat
     path = Path(run_of(here, "lock")["pylock"])
     assert "tool" in path.read_text()
     assert not list(here.state.glob(".*.tmp"))
+
+
+def test_a_file_of_nobody_far_from_python_comes_back(here: Installation) -> None:
+    """A wheel brings a file where the user has one: theirs is kept as long as the way back is, and comes back."""
+    here.have("base", "1.0")
+    here.wheel("tool", "1.0", data={"etc/tool.conf": "from the wheel"})
+    own = here.venv.root / "etc" / "tool.conf"
+    own.parent.mkdir()
+    own.write_text("mine")
+    before = here.tree()
+    taken = install(here, "tool")
+    assert own.read_text() == "from the wheel"
+    install(here, pack="unrelated")
+    assert run_of(here, "prune", "--keep", "5")["payloads"] == []
+    assert is_exact(here, taken)
+    assert run_of(here, "rollback", taken, "--yes")["applied"]
+    assert differences(before, here.tree()) == []
+
+
+def test_a_pack_that_changed_since_the_plan_is_kept_as_it_is(here: Installation) -> None:
+    """Its version is read when it is put aside, so the snapshot of that moment finds it again."""
+    here.have("base", "1.0")
+    project = '[project]\nname = "demo"\nversion = "{}"\n'
+    here.run("install", here.source("demo", files={"pyproject.toml": project.format(1)}), "--yes")
+    session = here.session()
+    new = here.source("demo", files={"pyproject.toml": project.format(3)})
+    with session.plan_install([new], Options(), to_apply=True) as planned:
+        (here.packs / "demo" / "pyproject.toml").write_text(project.format(2))
+        taken = session.apply(planned).snapshot
+    assert is_exact(here, taken)
+    assert run_of(here, "rollback", "--yes")["applied"]
+    assert 'version = "2"' in (here.packs / "demo" / "pyproject.toml").read_text()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from comfyui_safe_install.resolver.core.retention import RetentionPolicy
@@ -147,6 +147,8 @@ HISTORIES = os.environ.get("SAFE_INSTALL_HISTORIES", "")
     max_examples=int(HISTORIES or "6"),
     deadline=None,
     derandomize=not HISTORIES,
+    # A history takes a second, and making a failing one smaller would take some hundred.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 @given(steps=st.lists(STEPS, min_size=6, max_size=10))
