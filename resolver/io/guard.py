@@ -70,7 +70,7 @@ class GuardStore(GuardShelf):
         Refuses before anything is written, with RefusedError `guard-no-space`, where the volume has too little room
         (also when it runs full under way). Raises CancelledError, `guard-file-changing`.
         """
-        begun = time.monotonic()
+        begun, moment = time.monotonic(), time.time_ns()
         self.manifest_path(identifier)  # Whether it is a name at all.
         self.make_token()
         former = self.latest()
@@ -96,7 +96,8 @@ class GuardStore(GuardShelf):
             findings += taking.findings
             files, written = files + taking.count, written + taking.written
             methods.append(method)
-        manifest = Inventory(roots=grounds.roots, entries=kept)
+        settled = {path: _settled(entry, moment) for path, entry in kept.items()}
+        manifest = Inventory(roots=grounds.roots, entries=settled)
         self._write(identifier, manifest)
         return FullCopy(
             files=sum(1 for entry in kept.values() if entry.kind == FILE),
@@ -143,6 +144,17 @@ class GuardStore(GuardShelf):
         )
         free = fs.free_bytes(area)
         return GuardCost(files=len(missing), bytes=size, free=free, enough=not size or size + SPARE <= free)
+
+
+def _settled(entry: Entry, moment: int) -> Entry:
+    """The entry; without a time of change where a write right after we looked could still show the same times.
+
+    A file system's clock ticks (every 10 ms at most on Linux, every 2 s on FAT). Such a file is read again the next
+    time, as git does with what it calls racily clean. The time of change alone proves nothing, for a hardlink of
+    ours sets it; whoever writes sets the time of the last write too.
+    """
+    tick = 2_000_000_000 if entry.mtime_ns % 1_000_000_000 == 0 else 20_000_000
+    return entry._replace(ctime_ns=0) if entry.kind == FILE and entry.mtime_ns >= moment - tick else entry
 
 
 def _remove_if_empty(folder: Path) -> None:

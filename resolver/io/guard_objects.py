@@ -52,9 +52,9 @@ class ObjectStore:
         left = {name: info.st_size for name, _, info in self._listed(linked=True) if info.st_nlink == 1}
         return {**left, **self.sizes()}
 
-    def inodes(self) -> dict[tuple[int, int], str]:
-        """{(device, inode): digest} of the hardlinks."""
-        return {(info.st_dev, info.st_ino): name for name, _, info in self._listed(linked=True)}
+    def links(self) -> dict[str, tuple[int, int]]:
+        """{digest: (device, inode)} of the hardlinks; a file that was edited has several names."""
+        return {name: (info.st_dev, info.st_ino) for name, _, info in self._listed(linked=True)}
 
     def find(self, digest: str, size: int) -> Path | None:
         """The object, hashed and found whole; our own copy before a hardlink. None where there is none."""
@@ -124,8 +124,11 @@ class Intake:
 
     store: ObjectStore
     folder: Path = field(init=False)
+    count: int = 0
+    """Contents taken that the store did not have."""
     bytes: int = 0
-    """Written so far; clones and hardlinks take no room."""
+    """Written for them; clones and hardlinks take no room."""
+    _known: dict[str, int] = field(default_factory=dict)
     _taken: dict[str, tuple[str, bool]] = field(default_factory=dict)
     """{digest: (waiting file, whether it is a hardlink)}."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -135,6 +138,7 @@ class Intake:
         """Make the folder for what is being written."""
         self.folder = self.store.folder / "incoming" / secrets.token_hex(6)
         self.folder.mkdir(parents=True)
+        self._known = self.store.sizes(linked=True) | self.store.sizes()
 
     def take(self, place: str, entry: Entry, how: str) -> Entry:
         """The file's entry as it is now, with the digest of the bytes that were taken. Threads may share this.
@@ -168,14 +172,11 @@ class Intake:
             is_new = digest not in self._taken
             if is_new:
                 self._taken[digest] = (waiting, how == LINK)
-                self.bytes += size if how == COPY else 0
+                if self._known.get(digest) != size:
+                    self.count += 1
+                    self.bytes += size if how == COPY else 0
         if not is_new:
             os.unlink(waiting)
-
-    @property
-    def count(self) -> int:
-        """How many contents were taken."""
-        return len(self._taken)
 
     def publish(self) -> None:
         """All of them in the store, durable; a copy replaces whatever bore its name."""

@@ -109,12 +109,13 @@ class Taking:
 
     def _drop_damaged(self) -> None:
         """Hardlinks whose file has been edited in place since: their bytes are gone, and no plan may count on them."""
-        inodes = self.store.inodes()
-        if not inodes:
+        links = self.store.links()
+        if not links:
             return
-        for path, entry in self.entries.items():
-            digest = inodes.get((entry.device, entry.inode)) if entry.kind == FILE else None
-            if digest and entry.content and digest != entry.content:
+        live = {(each.device, each.inode): path for path, each in self.entries.items() if each.kind == FILE}
+        for digest, inode in links.items():
+            path = live.get(inode, "")
+            if path and self.entries[path].content not in ("", digest):
                 self.store.drop(digest)
                 self.findings.append(
                     Finding(
@@ -136,7 +137,7 @@ class Taking:
 def missing_in(store: ObjectStore, entries: dict[str, Entry]) -> list[str]:
     """The files whose bytes the store lacks, or has only as a hardlink of which nothing live shows what is in it."""
     objects = store.sizes()
-    links = {digest: inode for inode, digest in store.inodes().items()}
+    links = store.links()
     # What was read through any of its live names is what the hardlink holds.
     live = (
         {(each.device, each.inode): each.content for each in entries.values() if each.kind == FILE}

@@ -122,6 +122,18 @@ def test_the_same_bytes_are_kept_once(world: World) -> None:
     assert world.store.sizes() == {"a": 0, "b": 0, "c": 6}
 
 
+def test_a_file_written_a_moment_ago_is_read_again_the_next_time(world: World) -> None:
+    """Written again within one tick of the clock it would show the same times, so its digest is not taken over."""
+    old = world.site / "foo" / "large.so"
+    os.utime(old, ns=(1_000_000_001, 1_000_000_001))
+    (world.site / "foo" / "same.py").write_text("just now\n")
+    world.keep("a")
+    entries = world.store.manifest("a").entries
+    assert entries["purelib/foo/large.so"].ctime_ns == old.stat().st_ctime_ns
+    assert entries["purelib/foo/same.py"].ctime_ns == 0
+    assert world.keep("b").stored_files == 0
+
+
 @pytest.mark.parametrize(
     "strategy",
     [AUTO, COPY, MIXED],
