@@ -45,6 +45,7 @@ _HONEST = {
     "nothing-to-roll-back",
     # Only where somebody was killed: his work must be recovered first.
     "recovery-needed",
+    "recovery-needed-elsewhere",
     "transaction-open",
 }
 """Error codes that tell the truth when others are at work."""
@@ -112,11 +113,16 @@ class Campaign:
     # --- one burst ------------------------------------------------------------------------------------------
 
     def _burst(self, count: int) -> None:
-        works = [self._any_work() for _ in range(count)]
+        # The server has the usual state folder; processes may have another one.
+        usual, *_ = states = self.world.states
+        places = [usual if index % 2 else self.random_.choice(states) for index in range(count)]
+        works = [self._any_work(state) for state in places]
         threads = [index for index, (do, _) in enumerate(works) if do in _IN_THREADS and index % 2]
         server = self._ask_server({index: works[index] for index in threads}) if threads else None
         processes = {
-            index: (work, self._start(*work)) for index, work in enumerate(works) if index not in threads
+            index: (work, self._start(places[index], *work))
+            for index, work in enumerate(works)
+            if index not in threads
         }
         victims = [each for _, each in processes.values() if self.random_.random() < 0.15]
         kill_server = server is not None and self.random_.random() < 0.08
@@ -130,7 +136,7 @@ class Campaign:
         if server is not None:
             self._judge_server(server, {index: works[index] for index in threads})
 
-    def _any_work(self) -> tuple[str, list[str]]:
+    def _any_work(self, state: Path) -> tuple[str, list[str]]:
         do, pick = self.random_.choice(_WAYS), self.random_
         if do in ("install", "plan"):
             return do, [self.world.any_source(pick)]
@@ -138,13 +144,13 @@ class Campaign:
             packs = sorted(self.world.packs())
             return (do, [pick.choice(packs)]) if packs else ("install", [self.world.any_source(pick)])
         if do in ("rollback", "remove"):
-            known = [each.stem for each in sorted((self.world.here.state / "snapshots").glob("*.json"))]
+            known = [each.stem for each in sorted((state / "snapshots").glob("*.json"))]
             if not known:
                 return "install", [self.world.any_source(pick)]
             return do, [pick.choice(known)] if do == "remove" or pick.random() < 0.5 else []
         return do, []
 
-    def _start(self, do: str, arguments: list[str]) -> subprocess.Popen[str]:
+    def _start(self, state: Path, do: str, arguments: list[str]) -> subprocess.Popen[str]:
         self._labels += 1
         words = {
             "install": ["install", "--yes"],
@@ -159,9 +165,9 @@ class Campaign:
         }.get(do, [do])
         # Some wait for the others instead of being told; some end right after a journal line.
         wait = ["--wait", "20"] if self.random_.random() < 0.25 else []
-        deadly = do in ("install", "uninstall", "rollback") and self.random_.random() < 0.12
+        deadly = do in ("install", "uninstall", "rollback") and self.random_.random() < 0.25
         line = str(self.random_.randint(3, 30)) if deadly else NEVER
-        return self.world.here.start(*wait, *words, *arguments, kill_after=line)
+        return self.world.here.start("--state", str(state), *wait, *words, *arguments, kill_after=line)
 
     def _judge_process(self, do: str, process: subprocess.Popen[str]) -> None:
         answer = self.world.here.finish(process)
@@ -188,7 +194,8 @@ class Campaign:
             self.tally.faults.append(f"{do} ({by}): {outcome}: {error.get('message')}")
 
     def _somebody_was_killed(self) -> bool:
-        return bool(self.world.here.run("recover").document.get("recovered"))
+        answers = [self.world.here.run("--state", str(state), "recover") for state in self.world.states]
+        return any(answer.document.get("recovered") for answer in answers)
 
     def _count(self, do: str, by: str, outcome: str) -> None:
         self.tally.outcomes[do, by, outcome] += 1
@@ -234,17 +241,17 @@ class Campaign:
 
     def _look(self) -> None:
         here = self.world.here
-        first, again = here.run("recover"), here.run("recover")
-        if first.code or again.code or again.document["recovered"]:
-            self.tally.faults.append(f"recover: {first} {again}")
-        self.tally.killed_midway += len(first.document.get("recovered", ()))
+        for state in self.world.states:
+            first, again = (here.run("--state", str(state), "recover") for _ in range(2))
+            if first.code or again.code or again.document["recovered"]:
+                self.tally.faults.append(f"recover: {first} {again}")
+            self.tally.killed_midway += len(first.document.get("recovered", ()))
         self.tally.quiet_points += 1
         self.tally.faults += self.world.faults()
-        records = here.run("history").document["transactions"]
-        self.tally.committed = sum(1 for each in records if each["state"] == "committed")
+        self.tally.committed = sum(1 for each in self.world.records() if each["state"] == "committed")
 
 
-def run_campaign(root: Path, *, rounds: int, seed: int, at_once: int = 5) -> Tally:
+def run_campaign(root: Path, *, rounds: int, seed: int, at_once: int = 5, states: int = 1) -> Tally:
     """A campaign in the empty folder `root`. Blocks; sets the environment variables of uv for this process."""
     dists = root / "dists"
     dists.mkdir()
@@ -252,7 +259,9 @@ def run_campaign(root: Path, *, rounds: int, seed: int, at_once: int = 5) -> Tal
         os.environ.update(
             UV_DEFAULT_INDEX=index.url, UV_CACHE_DIR=str(root / "uv-cache"), UV_HTTP_RETRIES="0"
         )
-        world = World(Installation(root=root, dists=dists))
+        here = Installation(root=root, dists=dists)
+        others = [root / f"state-{number}" for number in range(1, states)]
+        world = World(here, states=(here.state, *others))
         world.furnish()
         campaign = Campaign(world, random.Random(seed))
         try:
@@ -267,11 +276,18 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at-once", type=int, default=5)
+    parser.add_argument("--states", type=int, default=1, help="state folders that share the environment")
     parser.add_argument("--keep", type=Path, help="an empty folder to work in, which is left as it is")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = options.keep or Path(folder)
-        tally = run_campaign(root, rounds=options.rounds, seed=options.seed, at_once=options.at_once)
+        tally = run_campaign(
+            root,
+            rounds=options.rounds,
+            seed=options.seed,
+            at_once=options.at_once,
+            states=options.states,
+        )
     sys.stdout.write(tally.table() + "\n" + "".join(f"FAULT {fault}\n" for fault in tally.faults))
     return 1 if tally.faults else 0
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from comfyui_safe_install.resolver.engine.rolling_back import Rollback
+from comfyui_safe_install.resolver.engine.session import Session
 from comfyui_safe_install.resolver.io.listing import digest_pack
+from comfyui_safe_install.resolver.ports import Site
+from comfyui_safe_install.resolver.wiring import PageProbe, open_site
 from comfyui_safe_install.tests.kit.installation import Installation
 
 PACKS = ("apple", "birch", "cedar")
@@ -25,6 +28,8 @@ class World:
     sources: dict[tuple[str, int], str] = field(default_factory=dict)
     told: dict[str, str] = field(default_factory=dict)
     """{how journals call a pack's content: its version}: where it came from, or its digest."""
+    states: tuple[Path, ...] = ()
+    """The state folders that are used, as two ComfyUI with one environment would; the first is the usual one."""
 
     def furnish(self) -> None:
         """An environment with a few distributions, and packs whose versions want different ones."""
@@ -66,7 +71,7 @@ class World:
         here = self.here
         listed = here.listed()
         found = [f"listed twice: {each}" for each in listed if [n for n, _ in listed].count(each[0]) > 1]
-        records = list(reversed(here.run("history").document["transactions"]))
+        records = self.records()
         found += [f"unfinished: {each['id']}" for each in records if each["state"] not in _SETTLED_FINAL]
         committed = [each for each in records if each["state"] == "committed"]
         versions, packs, wrong = replay(self.begin, committed)
@@ -79,6 +84,15 @@ class World:
         found += self._torn_packs()
         found += [f"stray: {each}" for each in self.strays()]
         return [*found, *self._snapshots_without_ways_back()]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The transactions of all state folders, in the order in which they ended."""
+        found = [
+            each
+            for state in self.states
+            for each in self.here.run("--state", str(state), "history").document["transactions"]
+        ]
+        return sorted(found, key=lambda each: each["ended"])
 
     def strays(self) -> list[str]:
         """Stages and half thrown away things. Packs that wait and stale locks are swept by the next change."""
@@ -108,17 +122,21 @@ class World:
         return torn
 
     def _snapshots_without_ways_back(self) -> list[str]:
-        session = self.here.session()
-        listed: Any = self.here.site().snapshots.list()
-        found = [f"{each.code}: {each.message}" for each in listed.findings]
-        rollback = Rollback(session=session)
-        for snapshot in listed.snapshots:
-            bad = [
-                item
-                for item in rollback.plan(snapshot).items
-                if item.how in ("same-version", "not-restorable")
-            ]
-            found += [f"no way back to {snapshot.id}: {item.kind} {item.name}: {item.how}" for item in bad]
+        found = []
+        for state in self.states:
+            site = open_site(self.here.comfy, state=state)
+            listed = site.snapshots.list()
+            found += [f"{each.code}: {each.message}" for each in listed.findings]
+            rollback = Rollback(session=Session(site=cast("Site", site), probe=PageProbe()))
+            for snapshot in listed.snapshots:
+                bad = [
+                    item
+                    for item in rollback.plan(snapshot).items
+                    if item.how in ("same-version", "not-restorable")
+                ]
+                found += [
+                    f"no way back to {snapshot.id}: {item.kind} {item.name}: {item.how}" for item in bad
+                ]
         return found
 
 
