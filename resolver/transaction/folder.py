@@ -9,8 +9,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +19,7 @@ from ..errors import Hint, RecoveryNeededError, SafeInstallError
 from . import fs
 from .journal import Journal, damaged, last_body, read_journal
 from .progress import FORMAT, Progress, read_progress
+from .state_errors import explained
 from .steps import Move, Step, from_dict, refuse_outside, to_dict
 
 _ID = re.compile(r"(\d{8}T\d{12})Z-[0-9a-f]{4}")
@@ -297,20 +298,6 @@ def _parse(value: object) -> StepList:
         remove_on_commit=tuple(_text_path(path) for path in _items(value["remove_on_commit"])),
         remove_on_rollback=tuple(_text_path(path) for path in _items(value["remove_on_rollback"])),
     )
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turns an OSError into `state-unwritable`."""
-    try:
-        yield
-    except OSError as error:
-        raise SafeInstallError(
-            "state-unwritable",
-            f"The state folder cannot be written: {error.strerror or error} ({path})",
-            context={"path": path},
-            hints=(Hint("free-space", "See that the disk is not full and that this folder is writable."),),
-        ) from error
 
 
 def _items(value: object) -> list[object]:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from ..errors import Hint, SafeInstallError
 from . import folder, fs
+from .state_errors import explained
 
 FORMAT = 1
 
@@ -113,7 +114,7 @@ def note_of(value: Mapping[str, object]) -> Note:
 
 def save_note(directory: Path, note: Mapping[str, object]) -> str:
     """The note of a transaction that is to wait, durable; the sha256 of its file."""
-    with folder.explained(directory):
+    with explained(directory):
         fs.write_json(folder.note_path(directory), note)
         return hashlib.sha256(fs.read_regular(folder.note_path(directory))).hexdigest()
 
