@@ -42,7 +42,7 @@ def deferred_lines(applied: Applied, style: Style) -> Iterator[str]:
         return
     yield f"{style('yellow', 'Waiting')} [{deferred.why}]: {plain(applied.operation)}. {plain(deferred.said)}"
     yield from finding_lines(applied.findings, style, verbose=True)
-    yield from next_steps(plain(applied.transaction))
+    yield from next_steps(plain(applied.transaction), at_start=deferred.at_start)
 
 
 def rollback_lines(plan: RollbackPlan, style: Style) -> Iterator[str]:

@@ -31,7 +31,7 @@ from .apply_errors import (
     trial_failed,
 )
 from .aside import sweep_asides
-from .collecting import collect
+from .collecting import collect, room_made
 from .deferring import Deferred, claimed_folders, in_the_way, note_for, outdated_by, reason_to_wait
 from .drift import left_as
 from .exclusion import alone
@@ -197,7 +197,8 @@ class Applier:
             else:
                 return None
         self.report.stage("defer", "Keeping it for the next start")
-        deferred = reason_to_wait(locked)
+        fs.sync_volume()  # It may wait for long, and packs that were fetched have not been synced yet.
+        deferred = reason_to_wait(self.site, locked)
         note = note_for(
             self.site,
             deferred,
@@ -273,10 +274,11 @@ class Applier:
         findings: list[Finding] = []
         changed = {*order.movement.leaving, *order.movement.touched}
         findings += outdated_by(self.site.state, changed, applied.transaction)
-        acts: tuple[Callable[[], None], ...] = (lambda: order.settle(applied), self._collect)
+        acts: tuple[Callable[[], tuple[Finding, ...] | None], ...]
+        acts = (lambda: order.settle(applied), self._collect)
         for act in acts:
             try:
-                act()
+                findings += act() or ()
             except (OSError, SafeInstallError) as error:
                 findings.append(
                     Finding(
@@ -289,9 +291,10 @@ class Applier:
         self.site.tidy()
         return tuple(findings)
 
-    def _collect(self) -> None:
-        if not waiting(self.site.state):  # What waits may need anything that is kept.
-            collect(self.site, self.site.retention)
+    def _collect(self) -> tuple[Finding, ...]:
+        if waiting(self.site.state):  # What waits may need anything that is kept.
+            return ()
+        return room_made(collect(self.site, self.site.retention))
 
     def _check_cancel(self) -> None:
         if self.cancel is not None and self.cancel.is_set():

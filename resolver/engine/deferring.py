@@ -40,6 +40,8 @@ class Deferred:
     """Why, in words."""
     locked: tuple[str, ...] = ()
     holders: tuple[Holder, ...] = ()
+    at_start: bool = True
+    """Whether a start of ComfyUI applies it; False where Safe Install is none of its custom nodes."""
 
     def to_dict(self) -> dict[str, object]:
         """The deferral as a JSON object."""
@@ -48,6 +50,7 @@ class Deferred:
             "message": self.said,
             "locked": list(self.locked),
             "holders": [each.to_dict() for each in self.holders],
+            "at_start": self.at_start,
         }
 
 
@@ -61,10 +64,12 @@ class Claims:
     """What the lock knows of what arrives."""
 
 
-def reason_to_wait(error: FilesLockedError | None) -> Deferred:
+def reason_to_wait(site: Site, error: FilesLockedError | None) -> Deferred:
     """Why a change waits: it was asked to (None), or these files are in use, by whom as far as can be known."""
+    at_start = _starts_us(site)
     if error is None:
-        return Deferred(why=ASKED, said="It waits for the next start of ComfyUI, as you said.")
+        said = "It waits for the next start of ComfyUI, as you said."
+        return Deferred(why=ASKED, said=said, at_start=at_start)
     holders = holders_of(error.paths)
     used = f" They are used by {', '.join(each.words for each in holders)}." if holders else ""
     files = [str(path) for path in error.paths if os.path.lexists(path)]
@@ -73,6 +78,7 @@ def reason_to_wait(error: FilesLockedError | None) -> Deferred:
         said=f"Files are in use, so nothing was changed yet: {', '.join(files)}.{used}",
         locked=tuple(files),
         holders=holders,
+        at_start=at_start,
     )
 
 
@@ -271,8 +277,20 @@ def _pack_folders(site: Site, snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(sorted(str(each) for each in {*named, site.new_packs_folder}))
 
 
-def next_steps(identifier: str) -> tuple[str, ...]:
+def _starts_us(site: Site) -> bool:
+    """Whether this ComfyUI runs our prestartup script."""
+    packs = [Path(pack.path) for pack in site.packs()]
+    ours = [pack for pack in packs if (pack / "resolver" / "transaction" / "waiting.py").is_file()]
+    return any((pack / "prestartup_script.py").is_file() for pack in ours)
+
+
+def next_steps(identifier: str, *, at_start: bool) -> tuple[str, ...]:
     """What happens next, for people."""
+    if not at_start:
+        return (
+            "Safe Install is no custom node of this ComfyUI, so no start applies it: stop ComfyUI, then",
+            f"  safe-install deferred apply      (or: safe-install deferred cancel {identifier})",
+        )
     return (
         "Restart ComfyUI: the change is applied before it loads any pack, without a network.",
         f"Or: safe-install deferred list | apply | cancel {identifier}",

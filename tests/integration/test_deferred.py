@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from comfyui_safe_install.resolver.cli import main
+from comfyui_safe_install.tests.kit.comfy import put_product_in
 from comfyui_safe_install.tests.kit.furnishing import furnish
 from comfyui_safe_install.tests.kit.host_start import start_host
 from comfyui_safe_install.tests.kit.installation import Answer, Installation, differences
@@ -168,3 +170,24 @@ def test_a_script_of_a_pack_is_not_run_while_its_pack_waits(here: Installation) 
         "install.py",
         "requirements.txt",
     ]
+
+
+def test_where_no_start_applies_it_the_user_is_told(
+    here: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With Safe Install among the custom nodes a restart is said to do it, without it the command that does."""
+    here.have("base", "1.0")
+    here.wheel("fresh", "1.0")
+    for name, said in (("one", "deferred apply"), ("two", "Restart ComfyUI")):
+        if name == "two":
+            put_product_in(here.comfy)
+        arguments = ["--comfyui", str(here.comfy), "install", here.source(name), "--yes", "--at-next-start"]
+        assert main(arguments) == 0
+        assert said in capsys.readouterr().out.split("Waiting", 1)[1]
+    assert main(["--comfyui", str(here.comfy), "deferred", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.index("install one") < listed.index("install two")
+    assert main(["--comfyui", str(here.comfy), "deferred", "apply"]) == 0
+    assert capsys.readouterr().out.count("The waiting change") == 2
+    assert main(["--comfyui", str(here.comfy), "history"]) == 0
+    assert "was applied" not in capsys.readouterr().err, "it was told already"
