@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..core.retention import (
     ASKED,
+    FOR_SPACE,
     Departure,
     Key,
     RetentionPolicy,
@@ -103,6 +104,26 @@ def collect(site: Site, policy: RetentionPolicy, *, dry_run: bool = False) -> Co
         named_elsewhere=ground.elsewhere,
     )
     return _carry_out(site, ground, gone, policy.transactions, dry_run=dry_run)
+
+
+def room_made(gone: Collected) -> tuple[Finding, ...]:
+    """What is to be said of snapshots that went though there were not too many of them."""
+    count = sum(each.why == FOR_SPACE for each in gone.snapshots)
+    if not count:
+        return ()
+    return (
+        Finding(
+            code="snapshots-removed-for-room",
+            message=f"Old snapshots were removed ({count}), since what is kept took more room than it may.",
+            hints=(
+                Hint(
+                    "keep-more",
+                    "Pin or label what must stay (`safe-install snapshot pin ID`), or set gigabytes in [keep] of "
+                    "settings.toml in the state folder.",
+                ),
+            ),
+        ),
+    )
 
 
 def remove_snapshot(site: Site, identifier: str) -> Collected:

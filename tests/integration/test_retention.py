@@ -12,6 +12,7 @@ import pytest
 from comfyui_safe_install.resolver.engine.planned import Options
 from comfyui_safe_install.resolver.io.weights import weigh
 from comfyui_safe_install.resolver.transaction.folder import identifiers
+from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path
 from comfyui_safe_install.tests.kit.comfy import make_comfy
 from comfyui_safe_install.tests.kit.installation import Answer, Installation, differences
 
@@ -231,13 +232,19 @@ def test_nothing_is_tried_out_on_the_disk_by_who_only_looks(here: Installation, 
 
 
 def test_a_lock_is_written_whole_or_not_at_all(here: Installation, tmp_path: Path) -> None:
-    """Where the folder takes no new file the old lock stays."""
+    """Under the lock, and in one act: whoever reads it sees the old one or the new one."""
     here.wheel("tool", "1.0")
     here.source("demo", "tool")
     shutil.copytree(here.root / "sources" / "demo", here.packs / "demo")
     path = Path(run_of(here, "lock")["pylock"])
     assert "tool" in path.read_text()
     assert not list(here.state.glob(".*.tmp"))
+    known = path.stat()
+    with OwnerLock(lock_path(here.state), "a test"):
+        assert here.run("lock").error == "busy"
+    assert path.stat().st_ino == known.st_ino
+    run_of(here, "lock")
+    assert path.stat().st_ino != known.st_ino
 
 
 def test_a_file_of_nobody_far_from_python_comes_back(here: Installation) -> None:
@@ -270,3 +277,18 @@ def test_a_pack_that_changed_since_the_plan_is_kept_as_it_is(here: Installation)
     assert is_exact(here, taken)
     assert run_of(here, "rollback", "--yes")["applied"]
     assert 'version = "2"' in (here.packs / "demo" / "pyproject.toml").read_text()
+
+
+def test_snapshots_that_go_for_room_are_said_to(here: Installation) -> None:
+    """Where kept files take more than they may, the oldest go, but never the last five; and the change says so."""
+    here.have("tool", "1.0", files={"tool/__init__.py": BULK})
+    for number in range(2, 9):
+        here.wheel("tool", f"{number}.0", files={"tool/__init__.py": BULK})
+    here.state.mkdir(parents=True, exist_ok=True)
+    (here.state / "settings.toml").write_text("[keep]\ngigabytes = 0.0001\n")
+    said = []
+    for number in range(2, 9):
+        applied = here.run("install", here.source("demo", f"tool=={number}.0"), "--yes").applied
+        said.append([each["code"] for each in applied["findings"]])
+    assert said == [[]] * 5 + [["snapshots-removed-for-room"]] * 2
+    assert len(ids(here)) == 5
