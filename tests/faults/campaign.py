@@ -208,8 +208,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(
             f"WRONG {each.command} / {each.strategy} / seed {each.seed}: {'; '.join(each.wrong)}\n"
         )
-    for each in sorted(campaign.skipped):
-        sys.stdout.write(f"left out, because it is not allowed here: {each}\n")
+    for strategy in sorted(campaign.skipped):
+        sys.stdout.write(f"left out, because it is not allowed here: {strategy}\n")
     return 1 if campaign.failures or not campaign.in_swap else 0
 
 

