@@ -31,4 +31,9 @@ FOLLOWERS: dict[TransactionState, frozenset[TransactionState]] = {
     TransactionState.COMMITTED: frozenset(),
     TransactionState.ROLLED_BACK: frozenset(),
 }
-"""Which state may follow which; a final state has no follower."""
+"""Which state may follow which; a final state has no follower.
+
+Beside these lines there is one way back: a transaction that was applying, and whose every step was taken back
+because files are in use, waits again in the state tried. One journal line (`deferred`) says all of that, so that a
+kill leaves either an interrupted transaction, which is rolled back, or one that waits.
+"""
