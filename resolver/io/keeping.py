@@ -27,6 +27,7 @@ from .git_folder import read_git_folder
 from .guard_live import LiveGuard
 from .keepers import others
 from .listing import digest_pack, unowned_files
+from .own_folders import refuse_linked_folders
 from .packs import list_packs, pack_state
 from .payload import Payload
 from .payloads import PayloadStore, area_for, pack_area, pack_areas
@@ -49,6 +50,7 @@ class Keeping:
         self.python = python
         self.state = workspace.state
         self.area = area_for(python)
+        refuse_linked_folders(self.state, (self.area, *self._pack_areas))
         self.payloads = PayloadStore(self.area)
         self.snapshots = SnapshotStore(workspace.state, before_save=self._join)
         self._pack_area: Path | None = None
