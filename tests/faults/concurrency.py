@@ -44,12 +44,10 @@ _HONEST = {
     "snapshot-not-found",
     "pack-not-found",
     "nothing-to-roll-back",
-    # Only where somebody was killed: his work must be recovered first.
-    "recovery-needed",
-    "recovery-needed-elsewhere",
-    "transaction-open",
 }
 """Error codes that tell the truth when others are at work."""
+_HONEST_AFTER_A_KILL = {"recovery-needed", "recovery-needed-elsewhere", "transaction-open", "faults"}
+"""And those that do only where somebody was killed in the same burst, whose work must be recovered first."""
 
 _WAYS = ("install",) * 6 + ("uninstall",) * 3 + ("rollback",) * 3 + (
     "sync", "create", "create", "remove", "prune", "recover", "verify", "plan", "history", "list", "why",
@@ -97,6 +95,10 @@ class Campaign:
     tally: Tally = field(default_factory=Tally)
     _server: subprocess.Popen[str] | None = None
     _labels: int = 0
+    _killed: bool = False
+    """Whether anybody was killed in this burst."""
+    _doubtful: list[str] = field(default_factory=list)
+    """What is a fault unless somebody was."""
 
     def run(self, rounds: int, at_once: int) -> Tally:
         """So many rounds, some at once; then everything is looked at."""
@@ -192,17 +194,14 @@ class Campaign:
             named = context["pid"].isdigit() and context["operation"] != "unknown" and "T" in context["since"]
             if code != 4 or not named or not error["hints"]:
                 self.tally.faults.append(f"{do}: busy names nobody: {error}")
-        elif outcome == "faults" and self._somebody_was_killed():
-            return
+        elif outcome in _HONEST_AFTER_A_KILL:
+            self._doubtful.append(f"{do} ({by}): {outcome}, and nobody was killed: {error.get('message')}")
         elif outcome not in (DONE, *_HONEST):
             self.tally.faults.append(f"{do} ({by}): {outcome}: {error.get('message')}")
 
-    def _somebody_was_killed(self) -> bool:
-        answers = [self.world.here.run("--state", str(state), "recover") for state in self.world.states]
-        return any(answer.document.get("recovered") for answer in answers)
-
     def _count(self, do: str, by: str, outcome: str) -> None:
         self.tally.outcomes[do, by, outcome] += 1
+        self._killed |= outcome == KILLED
 
     # --- the server -----------------------------------------------------------------------------------------
 
@@ -246,6 +245,8 @@ class Campaign:
 
     def _look(self) -> None:
         here = self.world.here
+        self.tally.faults += [] if self._killed else self._doubtful
+        self._killed, self._doubtful = False, []
         for state in self.world.states:
             first, again = (here.run("--state", str(state), "recover") for _ in range(2))
             if first.code or again.code or again.document["recovered"]:

@@ -14,10 +14,14 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
+
+SLOW = "KIT_SECONDS_BEFORE_EACH_LINE"
+"""Environment variable: how long to wait before each journal line, so that others come in between."""
 
 
 def kill_after(when: str) -> None:
@@ -28,9 +32,12 @@ def kill_after(when: str) -> None:
     append = journal.append
     written = 0
 
+    pause = float(os.environ.get(SLOW, "0"))
+
     @wraps(append)
     def append_then_die(self: object, body: object) -> object:
         nonlocal written
+        time.sleep(pause)
         result: object = append(self, body)
         written += 1
         state = body.get("state") if isinstance(body, Mapping) else None
