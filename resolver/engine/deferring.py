@@ -23,7 +23,7 @@ from ..transaction.history import last_committed
 from ..transaction.holders import Holder, holders_of
 from ..transaction.installed import describe, list_installed
 from ..transaction.note import ASKED, LOCKED, Note
-from ..transaction.premises import wishes
+from ..transaction.premises import moved_mark, wishes
 from ..transaction.steps import FilesLockedError, Move, Step, paths_of
 from ..transaction.waiting import Waiting, list_waiting
 from .movement import Movement
@@ -109,6 +109,7 @@ def note_for(
     core = str(site.requirements_file)
     folders = _pack_folders(site, snapshot)
     last = last_committed(site.state)
+    packs = {each.pack.path: mark_of(Path(each.pack.path)) for each in snapshot.packs}
     return Note(
         why=deferred.why,
         said=deferred.said,
@@ -129,7 +130,7 @@ def note_for(
         packs=folders,
         wishes=wishes(core, folders, known.values(), changed),
         moved={
-            str(path): mark_of(path)
+            str(path): moved_mark(path, is_pack=str(path) in packs)
             for path in (*(step.source for step in steps if isinstance(step, Move)), *map(Path, copied))
             if not is_bytecode(path)
         },
@@ -141,7 +142,7 @@ def note_for(
         ),
         snapshot=snapshot.id,
         full=site.guard.manifest_file(snapshot.id) if site.guard.is_full(snapshot.id) else "",
-        pack_marks={each.pack.path: mark_of(Path(each.pack.path)) for each in snapshot.packs},
+        pack_marks=packs,
         last=last.id if last else "",
         record=tuple(
             {key: value for key, value in entry.items() if key not in ("at", "transaction")}

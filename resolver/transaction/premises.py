@@ -12,6 +12,7 @@ from . import fs
 from .content import mark_of
 from .installed import Listed, canonical, describe, headers, list_installed, metadata_text
 from .note import Note
+from .watch import is_pack_code
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LARGEST = 1024 * 1024
@@ -72,6 +73,14 @@ def wishes(
     return tuple(dict.fromkeys(found))
 
 
+def moved_mark(path: Path, *, is_pack: bool) -> str:
+    """The mark of something that is to be moved. OSError.
+
+    Of a pack only its code counts: packs write files of their own while they run, which go aside with them.
+    """
+    return mark_of(path, is_pack_code) if is_pack else mark_of(path)
+
+
 def _distributions(note: Note, now: Mapping[str, Listed]) -> Iterator[Broken]:
     by_name: dict[str, list[Listed]] = {}
     for each in now.values():
@@ -105,7 +114,7 @@ def _wishes(note: Note, now: Mapping[str, Listed]) -> Iterator[Broken]:
 def _files(note: Note) -> Iterator[Broken]:
     for path, mark in note.moved.items():
         try:
-            now = mark_of(Path(path))
+            now = moved_mark(Path(path), is_pack=path in note.pack_marks)
         except OSError as error:
             now = str(error)
         if now != mark:

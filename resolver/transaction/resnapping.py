@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..errors import SafeInstallError, redact
@@ -20,6 +20,7 @@ from .history import last_committed
 from .installed import Listed, canonical, describe, headers, metadata_text
 from .note import Note
 from .standing import in_force_after
+from .steps import Move, Step
 
 _PACK_FILES = ("__init__.py", "requirements.txt", "pyproject.toml", "install.py")
 """As `io.pack_tree` has them."""
@@ -44,6 +45,28 @@ def refresh_snapshot(state_dir: Path, note: Note, now: Mapping[str, Listed]) -> 
     if said:
         fs.write_json(path, value)
     return tuple(said)
+
+
+def follow_packs(state_dir: Path, note: Note, steps: Iterable[Step]) -> None:
+    """The payloads of packs that are to be put aside say what the snapshot says of them now.
+
+    A pack may have written files of its own since; a payload is found again by the digest of its content.
+    """
+    value = _object(fs.read_json(state_dir / "snapshots" / f"{note.snapshot}.json"))
+    digests = {
+        str(_object(each.get("pack")).get("path")): str(each.get("digest"))
+        for each in _objects(value.get("packs"))
+    }
+    for step in steps:
+        if not isinstance(step, Move) or str(step.source) not in digests:
+            continue
+        # <payload>/tree/pack/<name>; see `io.payload`.
+        path = step.target.parents[2] / "payload.json"
+        payload = _object(fs.read_json(path))
+        members = _objects(payload.get("members"))
+        digest = digests[str(step.source)]
+        if payload.get("kind") == "pack" and len(members) == 1 and members[0].get("digest") != digest:
+            fs.write_json(path, {**payload, "members": [{**members[0], "digest": digest}]})
 
 
 def _distributions(value: _Entry, note: Note, now: Mapping[str, Listed]) -> Iterator[str]:

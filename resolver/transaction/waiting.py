@@ -24,7 +24,7 @@ from .note import Note, load_note
 from .place_lock import PlaceLock
 from .premises import Broken, broken_premises
 from .recover import areas_among, deferred
-from .resnapping import refresh_snapshot
+from .resnapping import follow_packs, refresh_snapshot
 from .runner import Transaction
 from .steps import FilesLockedError
 
@@ -229,6 +229,7 @@ def _apply(
 ) -> Attempt:
     before = list_installed(note.sites)
     said = refresh_snapshot(state_dir, note, before)
+    follow_packs(state_dir, note, transaction.steps)
     if said and note.full and fs.is_inside(Path(note.full), [*roots, state_dir]):
         Path(note.full).unlink(missing_ok=True)
     follow_bytecode(transaction)

@@ -280,3 +280,18 @@ def test_what_others_changed_beside_it_is_spared_by_going_back(here: Installatio
     rolled = here.run("rollback", "--yes")
     assert [each["name"] for each in rolled.document["plan"]["items"]] == ["fresh", "demo"]
     assert differences(before, here.tree()) == []
+
+
+def test_files_a_pack_writes_for_itself_are_no_premise(here: Installation) -> None:
+    """A running pack saves its settings while its update waits: it is updated, and going back brings them back."""
+    here.have("base", "1.0")
+    assert here.run("install", here.source("demo", files={"node.py": "OLD = 1\n"}), "--yes").applied
+    (here.packs / "demo" / "settings.json").write_text("{}")
+    defer(here, "install", here.source("demo", files={"node.py": "NEW = 1\n"}))
+    (here.packs / "demo" / "settings.json").write_text('{"saved": true}')
+    (here.packs / "demo" / "log.txt").write_text("started\n")
+    before = here.tree()
+    assert "was applied" in start_host(here)
+    assert not (here.packs / "demo" / "log.txt").exists()
+    assert here.run("rollback", "--yes").document["plan"]["exact"]
+    assert differences(before, here.tree()) == []
