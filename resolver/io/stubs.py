@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def write_stubs(stubs: Sequence[Stub], cache: Path) -> Path:
     entries = sorted(stubs, key=lambda stub: (stub.name, stub.version))
     folder = cache / "stubs" / hashlib.sha256(repr(entries).encode()).hexdigest()[:24]
     if folder.is_dir():
+        with suppress(OSError):
+            os.utime(folder)  # In use: sweeping goes by the time of the last change.
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(dir=folder.parent))
