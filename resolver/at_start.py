@@ -30,11 +30,12 @@ def notice_drift(state: Path, comfyui: Path, custom_nodes: Sequence[Path]) -> No
     watch = watch_of(baseline.get("watch"))
     if os.path.realpath(watch.prefix) != os.path.realpath(sys.prefix):
         return  # Of an environment this ComfyUI does not run in.
-    code = look_for_code(watch)
+    # The state folder may hold anything; nothing but this Python's folders and the packs is walked.
+    code = look_for_code(watch) if _are_ours(watch, custom_nodes) else {}
     noticed = read_object(state / NOTICED)
-    if _is_same(state, baseline, watch, code):
+    if code and _is_same(state, baseline, watch, code):
         return
-    if noticed.get("code") == code:
+    if code and noticed.get("code") == code:
         _LOG.info("Safe Install: what others changed is still so; `safe-install verify` shows it.")
         return
     try:
@@ -57,6 +58,17 @@ def notice_drift(state: Path, comfyui: Path, custom_nodes: Sequence[Path]) -> No
         level = logging.WARNING if report.is_new else logging.INFO
         words = summary(report.items)
         _LOG.log(level, "Safe Install: others changed %s. `safe-install verify` shows more.", words)
+
+
+def _are_ours(watch: Watch, custom_nodes: Sequence[Path]) -> bool:
+    """Whether the watched folders belong to this Python and this ComfyUI."""
+    prefix = os.path.realpath(sys.prefix) + os.sep
+    found = {os.path.realpath(entry) for entry in sys.path if entry}
+    packs = {os.path.realpath(folder) for folder in custom_nodes}
+    python = [os.path.realpath(folder) for folder in (*watch.sites, watch.scripts) if folder]
+    return packs.issuperset(map(os.path.realpath, watch.packs)) and all(
+        folder in found or folder.startswith(prefix) for folder in python
+    )
 
 
 def _is_same(state: Path, baseline: Mapping[str, object], watch: Watch, code: Mapping[str, int]) -> bool:

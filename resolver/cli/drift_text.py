@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..core.drift_items import DriftItem
-from ..engine.drift import DriftReport
+from ..engine.drift_report import DriftReport
 from .console import Style, plain
 
 _MOST = 20

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.blame import blame
@@ -15,9 +15,7 @@ from ..core.drift import (
     Watched,
     find_drift,
     fingerprint,
-    note,
 )
-from ..core.drift_items import DriftItem
 from ..core.ownership import Holding
 from ..core.snapshot import Snapshot
 from ..core.types import Environment, Finding
@@ -28,70 +26,14 @@ from ..transaction.history import last_committed
 from ..transaction.lockfile import OwnerLock, lock_path
 from ..transaction.watch import FORMAT, NOTICED, Look, Watch, changed_folders, read_object
 from .baseline import Baseline, done_since, pack_code, read_baseline, watch_now, write_baseline
+from .drift_report import NOTHING_KNOWN, DriftReport
 from .exclusion import alone
 from .guarding import keep_full
 from .in_force import snapshot_now
 from .stillness import Moment, moment
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftReport:
-    """What others changed."""
-
-    since: str
-    """When we last looked, UTC; empty where we never did."""
-    reason: str = ""
-    """How the state came about that we compare with, such as `as left by install demo`."""
-    items: tuple[DriftItem, ...] = ()
-    fingerprint: str = ""
-    snapshot: str = ""
-    """Id of the snapshot of the drifted state; empty where none could be stored."""
-    left: str = ""
-    """Id of the snapshot of the state as we left it."""
-    is_new: bool = False
-    """Whether this state was noticed for the first time."""
-    failure: str = ""
-    """Why nothing could be told; empty where it could."""
-
-    @property
-    def is_grave(self) -> bool:
-        """Whether something of weight differs."""
-        return any(not each.minor for each in self.items)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """One short finding for a plan; none without drift."""
-        if self.failure:
-            said = f"Whether others changed something could not be told: {self.failure}"
-            return (Finding(code="drift-unknown", message=said),)
-        return note(self.items, self.since)
-
-    @property
-    def hints(self) -> tuple[Hint, ...]:
-        """What can be done about all of it."""
-        if not self.is_grave:
-            return ()
-        back = (
-            Hint("roll-back", f"`safe-install rollback {self.left} --plan` shows what going back takes.")
-            if self.left
-            else Hint("sync", "`safe-install sync` brings everything in line with the lock.")
-        )
-        return (back, Hint("accept", "`safe-install verify --accept` takes everything as it is now."))
-
-    def to_dict(self) -> dict[str, object]:
-        """The report as a JSON object."""
-        return {
-            "since": self.since,
-            "reason": self.reason,
-            "items": [each.to_dict() for each in self.items],
-            "snapshot": self.snapshot,
-            "left": self.left,
-            "new": self.is_new,
-            "hints": [hint.to_dict() for hint in self.hints],
-        }
-
-
-NOTHING_KNOWN = DriftReport(since="")
+_MOST_KEPT = 5
+"""Snapshots of one drift that goes on and on."""
 
 
 def check(site: Site, *, thorough: bool = False) -> DriftReport:
@@ -239,6 +181,7 @@ def _noticed(
         site.snapshots.save(snapshot)
         value = {
             "format": FORMAT,
+            "kept": _thinned(site, known, snapshot.id),
             "fingerprint": report.fingerprint,
             "snapshot": snapshot.id,
             "at": snapshot.created,
@@ -250,6 +193,22 @@ def _noticed(
     return replace(
         report, is_new=True, snapshot=snapshot.id if stored else "", left=left.id if stored else ""
     )
+
+
+def _thinned(site: Site, known: Mapping[str, object], newest: str) -> list[str]:
+    """The ids of the snapshots of one drift as it went on: the first and the last few; the others are removed.
+
+    A pack that writes its own code at each start must not crowd out the snapshots before our changes.
+    """
+    former = known.get("kept")
+    kept = [*(str(each) for each in former if each), newest] if isinstance(former, list) else [newest]
+    while len(kept) > _MOST_KEPT:
+        gone = kept.pop(1)
+        with suppress(SafeInstallError, OSError):
+            snapshot = site.snapshots.get(gone)
+            if snapshot.id == gone and snapshot.reason == "drift" and not (snapshot.pinned or snapshot.label):
+                site.snapshots.discard([gone])
+    return kept
 
 
 def _quietly(site: Site, begun: Moment, act: Callable[[], None]) -> bool:

@@ -13,7 +13,8 @@ from ..core.types import CORE, Finding
 from ..core.verdicts import core_findings, library_findings, library_lines
 from ..core.wishes import SolveLine, read_wishes
 from ..errors import Hint, UsageError
-from .drift import NOTHING_KNOWN, DriftReport, look
+from .drift import look
+from .drift_report import NOTHING_KNOWN, DriftReport
 from .record import read_record
 from .session import Session
 from .stillness import look_when_still

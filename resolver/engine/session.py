@@ -18,7 +18,8 @@ from .apply_errors import disk_full, refused, state_unwritable
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch
 from .deferring import scripts_later
-from .drift import DriftReport, check_calmly
+from .drift import check_calmly
+from .drift_report import DriftReport
 from .in_force import in_force
 from .install_scripts import CONSENT, run_install_scripts
 from .movement import Movement

@@ -293,6 +293,18 @@ def test_traces_of_the_other_manager(settled: Installation) -> None:
     assert "ComfyUI-Manager" in found["registered"]["who"]
 
 
+def test_a_pack_that_never_stops_writing_its_own_code(settled: Installation) -> None:
+    """Each state is told; of its snapshots the first and the last few are kept, and all of other kinds."""
+    code = settled.packs / "demo" / "generated.py"
+    kept = []
+    for number in range(8):
+        code.write_text(f"N = {number}\n")
+        kept.append(report(settled)["snapshot"])
+    listed = [each["id"] for each in settled.run("snapshot", "list").document["snapshots"]]
+    assert [each for each in kept if each in listed] == [kept[0], *kept[-4:]]
+    assert len(listed) == 5 + 2
+
+
 def test_going_back_to_how_we_left_it(settled: Installation) -> None:
     """The state as we left it was kept when the drift was noticed, so one command goes back to it."""
     settled.wheel("base", "2.0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -92,6 +93,20 @@ def test_a_damaged_baseline_stops_nobody(hosted: Installation, content: str) -> 
     assert hosted.run("install", hosted.source("more", "dep>=2"), "--yes").applied
     assert start(hosted) == ""
     assert hosted.run("verify").document["drift"]["since"]
+
+
+def test_a_hostile_baseline_leads_nowhere(hosted: Installation) -> None:
+    """Folders that are neither this Python's nor the packs' are not looked through."""
+    file = hosted.state / "baseline.json"
+    value = json.loads(file.read_text())
+    endless = hosted.root / "endless"
+    endless.mkdir()
+    (endless / "x.py").write_text("")
+    os.utime(endless, (0, 0))
+    (endless / "trap").symlink_to(endless)
+    value["watch"]["sites"] = [str(endless)]
+    file.write_text(json.dumps(value))
+    assert start(hosted) == ""
 
 
 def test_a_recovery_comes_first(hosted: Installation) -> None:
