@@ -292,3 +292,17 @@ def test_snapshots_that_go_for_room_are_said_to(here: Installation) -> None:
         said.append([each["code"] for each in applied["findings"]])
     assert said == [[]] * 5 + [["snapshots-removed-for-room"]] * 2
     assert len(ids(here)) == 5
+
+
+def test_a_change_that_waits_holds_everything(here: Installation, chain: list[str]) -> None:
+    """What it is to bring back at the next start stays, until it is carried out or given up."""
+    document = run_of(here, "rollback", chain[0], "--yes", "--at-next-start")
+    kept = kept_files(here)
+    for command in (["prune", "--keep", "0"], ["snapshot", "remove", chain[1]]):
+        assert here.run(*command).error == "transaction-open"
+    assert kept_files(here) == kept
+    (waiting,) = run_of(here, "deferred", "list")["deferred"]
+    run_of(here, "deferred", "cancel", waiting["id"])
+    assert document
+    run_of(here, "prune", "--keep", "0")
+    assert is_exact(here, chain[2])
