@@ -21,7 +21,7 @@ from .child_environment import without_secrets
 from .credentials import from_requirements, hide, revealed, stage_variables
 from .process import Completed, clean_environment, run
 from .solve_memory import FRESH_SECONDS, Memory
-from .uv_answers import classify, parse_solution, staging_error
+from .uv_answers import classify, parse_solution, refuse_unlockable_cache, staging_error
 from .uv_inputs import access_of, is_one_line, lines_of, write_inputs
 
 # What the public index itself answers: pages live ten minutes, a file never changes under its name.
@@ -223,9 +223,11 @@ class Uv:
         if not set(arguments) & {"--no-build", "--offline"}:
             environment = without_secrets(environment, indexes=True)  # Builds run the code of packages.
         environment |= more
-        return run(
-            [str(self._uv), *arguments, *settings], env=environment, cwd=folder, cancel=cancel, timeout=3600
-        )
+        command = [str(self._uv), *arguments, *settings]
+        done = run(command, env=environment, cwd=folder, cancel=cancel, timeout=3600)
+        if done.returncode:
+            refuse_unlockable_cache(done.stderr)
+        return done
 
     # --- how fresh the index's pages must be --------------------------------------------------------------
 

@@ -153,6 +153,23 @@ def classify(output: str) -> SolveProblem:
     return SolveProblem.CONFLICT
 
 
+def refuse_unlockable_cache(output: str) -> None:
+    """Raise SafeInstallError `cache-not-lockable` where uv could not lock its cache: no package is to blame."""
+    found = re.search(r"failed to lock `([^`]*)`: ([^\n]*)", output)
+    if found:
+        raise SafeInstallError(
+            "cache-not-lockable",
+            f"uv cannot work with its cache: the file system of {found[1]} has no locks ({found[2]}).",
+            context={"file": found[1]},
+            hints=(
+                Hint(
+                    "local-cache",
+                    "Set UV_CACHE_DIR to a folder on a local disk; network file systems often have no locks.",
+                ),
+            ),
+        )
+
+
 def staging_error(output: str) -> SafeInstallError:
     """What went wrong while filling the stage, by the class of uv's message."""
     text = " ".join(output.lower().split())

@@ -25,7 +25,9 @@ from comfyui_safe_install.resolver.engine.planned import Options
 from comfyui_safe_install.resolver.errors import BusyError, RefusedError
 from comfyui_safe_install.resolver.ports import Site
 from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, area_lock_path, lock_path, who_holds
+from comfyui_safe_install.tests.kit.contention import can_refuse_flock
 from comfyui_safe_install.tests.kit.installation import Installation
+from comfyui_safe_install.tests.kit.kill_after import NO_LOCKS
 from comfyui_safe_install.tests.kit.waiting import wait_until
 
 
@@ -184,6 +186,34 @@ def test_install_scripts_run_under_the_lock(here: Installation) -> None:
     source = here.source("one", files={"install.py": code})
     assert here.run("install", source, "--yes", "--allow", "install-py").code == 0
     assert (here.packs / "one" / "seen.txt").read_text() == "install one"
+
+
+# --- a file system without locks --------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not can_refuse_flock(), reason="needs Linux, to let the kernel refuse flock")
+def test_without_locks_one_works_and_the_other_is_told_who(here: Installation) -> None:
+    """As with locks; a killed owner's work is recovered, and what uv cannot do there has a name of its own."""
+    no_locks = {NO_LOCKS: "1"}
+    for name in ("one", "two"):
+        assert here.run("install", here.source(name), "--yes").code == 0
+    process = here.start("uninstall", "one", "--yes", kill_after="tried:SIGSTOP", environment=no_locks)
+    try:
+        wait_until(lambda: os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED | os.WNOHANG)[1] or 0))
+        for environment in (no_locks, {}):
+            answer = here.finish(here.start("uninstall", "two", "--yes", environment=environment))
+            assert (answer.code, answer.error) == (4, "busy"), answer
+            assert answer.document["error"]["context"]["pid"] == str(process.pid)
+            assert answer.document["error"]["context"]["operation"] == "uninstall one"
+    finally:
+        process.kill()
+        process.communicate()
+    for command in (["recover"], ["uninstall", "two", "--yes"], ["rollback", "--yes"], ["verify"]):
+        answer = here.finish(here.start(*command, environment=no_locks))
+        assert answer.code == 0, answer
+    assert sorted(each.name for each in here.packs.iterdir()) == ["one", "two"]
+    answer = here.finish(here.start("plan", here.source("three", "base"), environment=no_locks))
+    assert answer.error == "cache-not-lockable"
 
 
 # --- two state folders, one environment -------------------------------------------------------------------------

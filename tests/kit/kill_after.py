@@ -23,6 +23,9 @@ from typing import Any
 SLOW = "KIT_SECONDS_BEFORE_EACH_LINE"
 """Environment variable: how long to wait before each journal line, so that others come in between."""
 
+NO_LOCKS = "KIT_NO_LOCKS"
+"""Environment variable: set, the kernel refuses locks to this process and its children."""
+
 
 def kill_after(when: str) -> None:
     """Let this process send itself a signal when the chosen journal line is durably written."""
@@ -52,6 +55,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     package: Any = importlib.import_module("kit.package")
     package.register_package()
+    if os.environ.get(NO_LOCKS):
+        importlib.import_module("kit.contention").refuse_flock()
     kill_after(sys.argv[1])
     cli: Any = importlib.import_module("comfyui_safe_install.resolver.cli")
     sys.exit(cli.main(sys.argv[2:]))
