@@ -45,7 +45,7 @@ class SourceSpec:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TRANSPORT_HELPER = re.compile(r"^[A-Za-z0-9][A-Za-z0-9+.\-]*::")
 _URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://")
-_SCP_LIKE = re.compile(r"^(?:[A-Za-z0-9_.\-]+@)(?P<host>[A-Za-z0-9_.\-]+):(?P<path>[^\\]+)$")
+_SCP_LIKE = re.compile(r"^(?:[A-Za-z0-9_.\-]+@)(?P<host>[A-Za-z0-9_.\-]+):(?P<path>[^\\:][^\\]*)$")
 _REGISTRY_ID = re.compile(
     r"^(?P<id>[A-Za-z0-9](?:[A-Za-z0-9._\-]*[A-Za-z0-9])?)(?:@(?P<version>[A-Za-z0-9][A-Za-z0-9._+\-]*))?$"
 )
