@@ -24,6 +24,7 @@ from comfyui_safe_install.tests.kit.trees import hash_tree
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="it kills forked processes"),
     pytest.mark.slow,
+    pytest.mark.timeout(900),
 ]
 
 STRIDE = 1 if os.environ.get("SAFE_INSTALL_EVERY_INSTANT") else 3
