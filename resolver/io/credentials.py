@@ -95,6 +95,11 @@ def reveal(text: str) -> str:
     return _NAME.sub(lambda match: _known.get(match[0], match[0]), text)
 
 
+def has_names(text: str) -> bool:
+    """Whether secrets were taken out of the text."""
+    return _NAME.search(text) is not None
+
+
 @contextmanager
 def revealed(file: Path) -> Iterator[Path]:
     """The file; where it holds names, a copy beside it with the secrets in their places, as long as this lasts.

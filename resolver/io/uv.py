@@ -18,7 +18,7 @@ from ..core.solve import Solution, SolveFailureError, SolveInput, SolveRequest
 from ..core.types import PythonInfo
 from ..errors import Hint, SafeInstallError, redact
 from .child_environment import without_secrets
-from .credentials import from_requirements, hide, revealed, stage_variables
+from .credentials import from_requirements, has_names, hide, revealed, stage_variables
 from .process import Completed, clean_environment, run
 from .solve_memory import FRESH_SECONDS, Memory
 from .uv_answers import classify, parse_solution, refuse_unlockable_cache, staging_error
@@ -70,10 +70,11 @@ class Uv:
     def solve(self, request: SolveRequest, cancel: threading.Event | None = None) -> Solution:
         """The solution of one request, perhaps remembered from the last minutes. Raises SolveFailureError."""
         key = self._key(request)
-        remembered = self._memory.recall(key)
+        remembered = self._memory.recall(key) if key else None
         if remembered is None:
             remembered = self._solve(request, cancel)
-            self._memory.remember(key, remembered)
+            if key:
+                self._memory.remember(key, remembered)
         if isinstance(remembered, SolveFailureError):
             raise remembered
         return remembered
@@ -282,12 +283,13 @@ class Uv:
     # --- remembered answers -------------------------------------------------------------------------------
 
     def _key(self, request: SolveRequest) -> str:
+        """Name of the answer in the memory; empty where it hangs on secrets, which may have been renewed since."""
         self._fresh_settings()
         # The stub folder is named by its content.
         stubs = self._stubs.name if self._stubs else ""
         python = [self._python.executable, self._python.version, self._python.platform]
         body = json.dumps([asdict(request), stubs, python, self._fingerprint], sort_keys=True, default=str)
-        return hashlib.sha256(body.encode()).hexdigest()
+        return "" if has_names(body) else hashlib.sha256(body.encode()).hexdigest()
 
 
 def is_at_hand(url: str) -> bool:

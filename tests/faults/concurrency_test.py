@@ -10,12 +10,14 @@ from comfyui_safe_install.tests.faults.concurrency import run_campaign
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [2])
-def test_many_at_once_lose_nothing(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seed", "states"), [(2, 2)])
+def test_many_at_once_lose_nothing(
+    tmp_path: Path, seed: int, states: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Processes and threads at work together, some of them killed: what is there is what the journals say."""
     for name in ("UV_DEFAULT_INDEX", "UV_CACHE_DIR", "UV_HTTP_RETRIES"):
         monkeypatch.setenv(name, "")  # So that the campaign's own values do not outlive the test.
-    tally = run_campaign(tmp_path, rounds=30, seed=seed, at_once=6)
+    tally = run_campaign(tmp_path, rounds=30, seed=seed, at_once=6, states=states)
     assert tally.faults == [], tally.table()
     assert sum(tally.outcomes.values()) == 30
     assert tally.committed > 3, tally.table()
