@@ -11,6 +11,7 @@ from ..transaction.news import mark_told, untold
 from ..transaction.waiting import (
     APPLIED,
     MANY_TRIES,
+    REFUSED,
     Attempt,
     Interpreter,
     Waiting,
@@ -83,9 +84,11 @@ def _apply(
     attempts = apply_waiting(state, site.roots, interpreter, only=chosen)
     console.say([plain(each.line) for each in attempts] or ["Nothing waits for the next start."])
     mark_told(state, untold(state))
-    document = {"ok": _all_applied(attempts), "attempts": [each.to_dict() for each in attempts]}
-    return document, 0 if _all_applied(attempts) else 1
+    code = _exit_code(attempts)
+    return {"ok": code == 0, "attempts": [each.to_dict() for each in attempts]}, code
 
 
-def _all_applied(attempts: Sequence[Attempt]) -> bool:
-    return all(each.outcome == APPLIED for each in attempts)
+def _exit_code(attempts: Sequence[Attempt]) -> int:
+    """0 when all were applied, 3 when the others were refused, 1 when something failed or is in use."""
+    others = {each.outcome for each in attempts} - {APPLIED}
+    return 0 if not others else 3 if others == {REFUSED} else 1

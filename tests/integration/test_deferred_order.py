@@ -197,7 +197,11 @@ def test_what_is_changed_meanwhile_says_that_it_refuses_what_waits(here: Install
     assert [(each["code"], identifier in each["message"]) for each in applied["findings"]] == [
         ("deferred-outdated", True)
     ]
-    assert "now there is: base 2.0" in start_host(here)
+    answer = here.run("deferred", "apply")
+    (attempt,) = answer.document["attempts"]
+    assert (answer.code, attempt["outcome"], attempt["id"]) == (3, "refused", identifier)
+    assert [each["code"] for each in attempt["broken"]] == ["distribution-changed"]
+    assert "now there is: base 2.0" in attempt["reason"]
 
 
 def test_bytecode_that_came_or_went_is_no_premise(here: Installation) -> None:
