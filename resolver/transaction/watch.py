@@ -178,11 +178,11 @@ def _packs(root: str, *, everything: bool) -> Iterator[tuple[str, int, int]]:
         rest: list[str] = []
         for entry in _entries(folder):
             name = entry.name
-            if _is_folder(entry):
+            if _is_folder(entry) or (folder == root and _is_linked_pack(entry)):
                 # Ours for payloads inside custom_nodes, and other tools' own.
                 if name not in _PASSED_OVER and not name.startswith((".safe-install", ".cache")):
                     waiting.append(entry.path)
-                if folder == root:
+                if folder == root and name not in _PASSED_OVER:
                     quick.append(name)
             elif is_pack_code(name):
                 quick.append(_described(entry))
@@ -201,6 +201,11 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     return entry.is_dir(follow_symlinks=False)
+
+
+def _is_linked_pack(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a link to a pack that lies elsewhere, as its authors have it."""
+    return entry.is_symlink() and os.path.isfile(os.path.join(entry.path, "__init__.py"))
 
 
 def _described(entry: os.DirEntry[str]) -> str:

@@ -88,6 +88,7 @@ def test_every_plan_says_it(settled: Installation) -> None:
     assert found == {"one": "the pack one was removed", "two": "the pack two was disabled"}
 
 
+@pytest.mark.slow
 def test_what_pip_upgrades_by_hand(settled: Installation) -> None:
     """The version is told from and to, and that pip was at work."""
     settled.python("import ensurepip; ensurepip.bootstrap()")

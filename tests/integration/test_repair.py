@@ -124,6 +124,7 @@ def test_an_upgrade_that_was_killed(settled: Installation) -> None:
     assert all("base-1.0.dist-info" in path for path in changed), changed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_an_install_that_was_really_killed(settled: Installation) -> None:
     """What uv left half done becomes whole."""
