@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,13 +46,14 @@ def read_git_folder(work_tree: Path) -> GitFolder | None:
 def find_git_dir(work_tree: Path) -> Path | None:
     """The `.git` folder; where `.git` is a file (worktree, submodule), the folder it names."""
     path = work_tree / ".git"
-    if path.is_dir():
+    if os.path.isdir(path):
         return path
-    text = _read(path) if path.is_file() else ""
+    text = _read(path)
     if not text.startswith("gitdir:"):
         return None
     target = work_tree / text.removeprefix("gitdir:").strip()
-    return target if target.is_dir() else None
+    # Unlike Path.is_dir this says no to names that are too long, or that no file system knows.
+    return target if os.path.isdir(target) else None
 
 
 def _common_dir(git_dir: Path) -> Path:

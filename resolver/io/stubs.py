@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -19,6 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.solve import ABSENT, provided_by
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_LONGEST_VERSION = 100
+"""Letters; with the name it is that of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class Stub:
 
 def write_stubs(stubs: Sequence[Stub], cache: Path) -> Path:
     """A folder with these stub wheels, remembered by content below `cache`."""
-    entries = sorted(stubs, key=lambda stub: (stub.name, stub.version))
+    entries = sorted(filter(_has_file_name, stubs), key=lambda stub: (stub.name, stub.version))
     folder = cache / "stubs" / hashlib.sha256(repr(entries).encode()).hexdigest()[:24]
     if folder.is_dir():
         with suppress(OSError):
@@ -48,6 +55,15 @@ def write_stubs(stubs: Sequence[Stub], cache: Path) -> Path:
     except OSError:
         shutil.rmtree(making, ignore_errors=True)  # another process made the same folder first
     return folder
+
+
+def _has_file_name(stub: Stub) -> bool:
+    """Whether the stub can be a wheel: what is installed may call itself anything, `1/../../x` for instance."""
+    return (
+        len(stub.version) <= _LONGEST_VERSION
+        and _NAME.fullmatch(stub.name) is not None
+        and _VERSION.fullmatch(stub.version) is not None
+    )
 
 
 def stand_ins(families: Sequence[Sequence[str]], absent: Iterable[str]) -> tuple[Stub, ...]:
