@@ -57,18 +57,24 @@ def _go_on(cancel: threading.Event | None) -> None:
         raise CancelledError("cancelled", "Cancelled; nothing was changed.")
 
 
-def plan_full(site: Site, ordinary: RollbackPlan) -> RollbackPlan:
-    """The way back by the full copy; the ordinary one, with a finding, where the copy is no use."""
+def plan_full(site: Site, bare: RollbackPlan, by_payloads: Callable[[], RollbackPlan]) -> RollbackPlan:
+    """`bare` with the way back by the full copy; the one by payloads where the copy is no use, or less.
+
+    A finding says so where the copy cannot be read.
+    """
     try:
-        plan = site.guard.plan(ordinary.snapshot.id)
+        plan = site.guard.plan(bare.snapshot.id)
     except SafeInstallError as error:
         lost = Finding(code=error.code, message=error.message, hints=error.hints)
+        ordinary = by_payloads()
         return replace(ordinary, findings=(*ordinary.findings, lost))
-    items = restorations(plan, ordinary.snapshot, ordinary.environment)
-    if plan.moves.lost and ordinary.is_exact and ordinary.items:
-        return ordinary
+    if plan.moves.lost:
+        ordinary = by_payloads()
+        if ordinary.is_exact and ordinary.items:
+            return ordinary
+    items = restorations(plan, bare.snapshot, bare.environment)
     unchanged = len(plan.then.entries) - len(plan.moves.restored) - len(plan.moves.lost)
-    return replace(ordinary, items=items, kept=max(unchanged, 0), packs_out=(), full=plan)
+    return replace(bare, items=items, kept=max(unchanged, 0), full=plan)
 
 
 def restorations(plan: FullPlan, snapshot: Snapshot, environment: Environment) -> tuple[Restoration, ...]:

@@ -94,8 +94,10 @@ class Rollback:
                 hints=(Hint("name-python", "Name the environment it was taken of with --python."),),
             )
         findings = (*drifted, *_python_findings(snapshot.python, environment.python.version))
-        ordinary = self._plan_by_payloads(snapshot, environment, findings)
-        return plan_full(site, ordinary) if site.guard.is_full(snapshot.id) else ordinary
+        if not site.guard.is_full(snapshot.id):
+            return self._plan_by_payloads(snapshot, environment, findings)
+        bare = RollbackPlan(snapshot=snapshot, environment=environment, items=(), kept=0, findings=findings)
+        return plan_full(site, bare, lambda: self._plan_by_payloads(snapshot, environment, findings))
 
     def _plan_by_payloads(
         self, snapshot: Snapshot, environment: Environment, findings: tuple[Finding, ...]
