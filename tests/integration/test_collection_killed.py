@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-STRIDE = 1 if os.environ.get("SAFE_INSTALL_EVERY_INSTANT") else 3
+STRIDE = 1 if os.environ.get("SAFE_INSTALL_EVERY_INSTANT") else 5
 """Every which operation is killed after; the variable is for long runs."""
 
 POLICY = RetentionPolicy(snapshots=2, transactions=2, gigabytes=0)
