@@ -21,7 +21,6 @@ from pathlib import Path
 
 from ..core.solve import ABSENT, provided_by
 
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _LONGEST_VERSION = 100

@@ -22,7 +22,7 @@ def _load() -> tuple[dict[str, object], object]:
     package = types.ModuleType("comfyui_safe_install")
     package.__path__ = [str(ROOT)]
     sys.modules["comfyui_safe_install"] = package
-    ours = ["comfyui_safe_install", "packaging", "zipfile", "tomllib", "csv", "json", "yaml", "urllib"]
+    ours = ["comfyui_safe_install", "packaging", "zipfile", "tomllib", "csv", "json", "urllib"]
     with atheris.instrument_imports(include=ours):
         from comfyui_safe_install.tests.fuzz import seeds, targets
     atexit.register(targets.clear)
