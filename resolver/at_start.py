@@ -10,7 +10,7 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from .transaction.history import last_committed
@@ -33,9 +33,11 @@ def notice_drift(state: Path, comfyui: Path, custom_nodes: Sequence[Path]) -> No
     # The state folder may hold anything; nothing but this Python's folders and the packs is walked.
     code = look_for_code(watch) if _are_ours(watch, custom_nodes) else {}
     noticed = read_object(state / NOTICED)
-    if code and _is_same(state, baseline, watch, code):
+    last = last_committed(state)
+    stale = last is not None and last.id != baseline.get("transaction")
+    if code == watch.code and not stale and watch.python == platform.python_version():
         return
-    if code and noticed.get("code") == code:
+    if code and noticed.get("code") == code and not stale:
         _LOG.info("Safe Install: what others changed is still so; `safe-install verify` shows it.")
         return
     try:
@@ -46,7 +48,7 @@ def notice_drift(state: Path, comfyui: Path, custom_nodes: Sequence[Path]) -> No
         site = open_site(comfyui, python=Path(sys.executable), state=state, custom_nodes=custom_nodes)
         report = check(site)
     except Exception as error:  # noqa: BLE001 - others may have broken any package
-        if not _is_newest(state, baseline):
+        if stale:
             return  # A change of ours that had waited was applied just now; nobody can tell the two apart.
         _LOG.warning(
             "Safe Install: others changed the environment or packs since the last look, and what exactly cannot "
@@ -69,15 +71,3 @@ def _are_ours(watch: Watch, custom_nodes: Sequence[Path]) -> bool:
     return packs.issuperset(map(os.path.realpath, watch.packs)) and all(
         folder in found or folder.startswith(prefix) for folder in python
     )
-
-
-def _is_same(state: Path, baseline: Mapping[str, object], watch: Watch, code: Mapping[str, int]) -> bool:
-    if code != watch.code or watch.python != platform.python_version():
-        return False
-    return _is_newest(state, baseline)
-
-
-def _is_newest(state: Path, baseline: Mapping[str, object]) -> bool:
-    """Whether nothing of ours was committed since the baseline."""
-    last = last_committed(state)
-    return last is None or last.id == baseline.get("transaction")

@@ -122,6 +122,19 @@ def test_a_recovery_comes_first(hosted: Installation) -> None:
     assert hosted.run("verify").document["drift"]["items"] == []
 
 
+@pytest.mark.parametrize("with_packages", [True, False])
+def test_a_change_that_waited_is_nobodys_drift(hosted: Installation, *, with_packages: bool) -> None:
+    """It is applied right before the look, by the standard library alone."""
+    hosted.wheel("dep", "2.0")
+    answer = hosted.run("install", hosted.source("more", "dep>=2"), "--yes", "--at-next-start")
+    assert answer.code == 0, answer
+    log = start(hosted, with_packages=with_packages)
+    assert hosted.versions()["dep"] == "2.0"
+    assert "others changed" not in log
+    assert start(hosted) == ""
+    assert hosted.run("verify").document["drift"]["items"] == []
+
+
 def test_another_python_is_left_alone(hosted: Installation) -> None:
     """A host that runs in another environment than the one we look after is not told of it."""
     (hosted.venv.site_packages / "new.pth").write_text("\n")
