@@ -70,10 +70,10 @@ def pack_area(custom_nodes: Path) -> Path:
 def _touch(file: Path) -> None:
     """A new empty file; another process may take its folder away in between, since that is empty."""
     for _ in range(_MOST_TRIES):
-        file.parent.mkdir(exist_ok=True)
         try:
+            file.parent.mkdir(exist_ok=True)
             return file.touch()
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):
             continue
     return file.touch()
 

@@ -176,7 +176,7 @@ class LiveSite(Watching):
             # Another process may take the folders above away in between, since they are empty.
             try:
                 folder.mkdir(parents=True)
-            except FileNotFoundError:
+            except (FileNotFoundError, FileExistsError):
                 continue
             return folder
         raise SafeInstallError(

@@ -118,13 +118,15 @@ class OwnerLock:
     def _open(self) -> tuple[int, tuple[int, int]]:
         """The lock file, open, and what tells it from every other file."""
         deadline = time.monotonic() + _MOVING_SECONDS
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
         while True:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
                 descriptor = os.open(self.path, flags, 0o644)
-            except FileNotFoundError:  # The last holder took the empty folder away just now.
-                if time.monotonic() > deadline:
+            except (FileNotFoundError, FileExistsError):
+                # The last holder takes the empty folder away just now: gone between two looks at it.
+                in_the_way = os.path.lexists(self.path.parent) and not self.path.parent.is_dir()
+                if in_the_way or time.monotonic() > deadline:
                     raise
                 continue
             found = os.fstat(descriptor)
