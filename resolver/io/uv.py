@@ -22,7 +22,7 @@ from .credentials import from_requirements, has_names, hide, revealed, stage_var
 from .process import Completed, clean_environment, run
 from .solve_memory import FRESH_SECONDS, Memory
 from .uv_answers import classify, parse_solution, refuse_unlockable_cache, staging_error
-from .uv_inputs import access_of, is_one_line, lines_of, write_inputs
+from .uv_inputs import access_of, is_version, lines_of, write_inputs
 
 # What the public index itself answers: pages live ten minutes, a file never changes under its name.
 _CACHE_CONTROL = f'api = "max-age={FRESH_SECONDS}", files = "max-age=365000000, immutable"'
@@ -164,8 +164,12 @@ class Uv:
                     arguments += [f"--{option}", f"{option}.txt"]
             output = root / "out.txt"
             # uv takes the versions of an output file that exists already as preferences: that is "least change".
-            preferred = (f"{name}=={version}" for name, version in sorted(request.preferences.items()))
-            output.write_text(lines_of([text for text in preferred if is_one_line(text)]), encoding="utf-8")
+            preferred = [
+                f"{name}=={version}"
+                for name, version in sorted(request.preferences.items())
+                if is_version(version)
+            ]
+            output.write_text(lines_of(preferred), encoding="utf-8")
             arguments += [
                 "--output-file",
                 "out.txt",

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from packaging.version import Version
+
 from ..core.solve import SolveInput
 from ..core.text import has_control_characters
 from ..errors import Hint, SafeInstallError
@@ -66,6 +68,15 @@ def is_one_line(text: str) -> bool:
         and not text.endswith("\\")
         and text.strip()[:1] not in ("", "-", "#")
     )
+
+
+def is_version(text: str) -> bool:
+    """Whether uv can read the version; what is installed may have any."""
+    try:
+        Version(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_bare_url(text: str) -> bool:
