@@ -145,6 +145,7 @@ def refusals_for(
                     message=f"{dist.name} {dist.version} was installed without a RECORD file, so nobody can "
                     "tell which files are its own; it cannot be changed safely (PEP 627).",
                     hints=(
+                        Hint("repair", f"If an installer was cut short: `safe-install repair {dist.name}`."),
                         Hint(
                             "reinstall-by-hand",
                             f"Remove {dist.name} with the tool that installed it, then plan again.",

@@ -160,6 +160,7 @@ def _without_record(holding: Holding) -> RefusedError:
         f"{distribution.name} {distribution.version} has no RECORD to tell its files.",
         context={"distribution": distribution.name, "metadata": holding.metadata_path},
         hints=(
+            Hint("repair", f"If an installer was cut short: `safe-install repair {distribution.name}`."),
             Hint(
                 "reinstall-by-hand",
                 f"Reinstall {distribution.name} with the tool that installed it, or remove it by hand.",
