@@ -26,6 +26,8 @@ LARGEST_RECORD = 64 * 1024 * 1024
 """Bytes of a RECORD that is read; that of the largest packages has one or two millions."""
 _MOST_HEADER_BYTES = 4 * 1024 * 1024
 
+_LONGEST_VERSION = 200
+"""Letters; beyond, some parsers give up, and no file can be named by it."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 """A project's name (PEP 508)."""
 _NO_LETTERS = re.compile(r"[^A-Za-z0-9._]+")
@@ -98,6 +100,7 @@ def names_in_folder_name(folder: str) -> tuple[str, str]:
 
 def normal_version(text: str) -> str:
     """The version as a lock writes it (PEP 440 normal form); any other text as it is."""
+    text = text[:_LONGEST_VERSION]
     try:
         return str(Version(text))
     except ValueError:
