@@ -30,7 +30,7 @@ from .drift_report import NOTHING_KNOWN, DriftReport
 from .exclusion import alone
 from .guarding import keep_full
 from .in_force import snapshot_now
-from .stillness import Moment, moment
+from .stillness import Moment, is_midway, moment
 
 _MOST_KEPT = 5
 """Snapshots of one drift that goes on and on."""
@@ -45,7 +45,8 @@ def check(site: Site, *, thorough: bool = False) -> DriftReport:
     """
     begun = moment(site)
     base = read_baseline(site.state, site.python.prefix)
-    if base is None:
+    # What an interrupted transaction of ours has left is nobody's change: it is to be recovered first.
+    if base is None or is_midway(begun):
         return NOTHING_KNOWN
     watched = site.watched()
     now = watch_now(watched, site.python)
@@ -218,7 +219,7 @@ def _quietly(site: Site, begun: Moment, act: Callable[[], None]) -> bool:
     """
     try:
         with OwnerLock(lock_path(site.state), "note what others changed"):
-            if moment(site) != begun:
+            if moment(site) != begun or is_midway(begun):
                 return False
             act()
     except (OSError, BusyError, SafeInstallError):

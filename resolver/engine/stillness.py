@@ -41,6 +41,11 @@ def moment(site: Site) -> Moment:
     return tuple(_newest_move(state) for state in (site.state, *site.neighbours))
 
 
+def is_midway(seen: Moment) -> bool:
+    """Whether a transaction was moving files then, or was interrupted while it did."""
+    return any(how == _MOVING for _, _, how in seen)
+
+
 def look_when_still(
     site: Site, look: Callable[[], T], cancel: threading.Event | None = None
 ) -> tuple[T, Moment]:
