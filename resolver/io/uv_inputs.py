@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from ..core.text import has_control_characters
 from ..errors import Hint, SafeInstallError
 from .credentials import bare as without_user
 from .credentials import for_requirements, index_variables, reveal, variables_for, without_repository_user
+
+
+_TOO_LONG_NUMBER = re.compile(r"\d{19}")
+"""More digits than uv has bits for."""
 
 
 def write_inputs(root: Path, entries: Sequence[SolveInput]) -> dict[str, str]:
@@ -76,7 +81,7 @@ def is_version(text: str) -> bool:
         Version(text)
     except ValueError:
         return False
-    return True
+    return _TOO_LONG_NUMBER.search(text) is None
 
 
 def _is_bare_url(text: str) -> bool:
