@@ -62,10 +62,7 @@ class Keeping:
 
     @property
     def pack_area(self) -> Path:
-        """Where new packs wait and displaced ones are kept, on the volume of custom_nodes.
-
-        Tried out once, with a small file: for whoever is about to put something there.
-        """
+        """Where new packs wait and displaced ones are kept, on the volume of custom_nodes."""
         if self._pack_area is None:
             self._pack_area = pack_area(self.workspace.custom_nodes[0])
         return self._pack_area

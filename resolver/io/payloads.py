@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import secrets
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,19 +14,16 @@ from ..core.types import Distribution, Finding, PythonInfo
 from ..errors import SafeInstallError
 from .listing import describe_unowned, digest_pack, list_tree
 from .metadata import digest_of
+from .mounts import reached_by_rename
 from .payload import NOTE, Payload, PayloadMember, read_payload
 from .records import check_files, read_record, slashed
-from .trash import Trash, remove_if_empty
+from .trash import Trash
 
 AREA = ".safe-install"
 """Folder name no scanner takes for a distribution (it lies beside site-packages) or for a pack."""
 
-_MOST_TRIES = 50
-
 PACK_AREA_INSIDE = ".safe-install.disabled"
 """The same inside custom_nodes: hosts skip names that end in `.disabled`, other hidden ones they load."""
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT}) if hasattr(errno, "EDQUOT") else frozenset({errno.ENOSPC})
 
 
 def area_for(python: PythonInfo) -> Path:
@@ -42,40 +37,14 @@ def pack_areas(custom_nodes: Path) -> tuple[Path, Path]:
 
 
 def pack_area(custom_nodes: Path) -> Path:
-    """The area for packs: beside custom_nodes where a rename can reach it, else inside. Blocks.
-
-    It is tried with a small file. Device numbers do not tell: a folder mounted into a container has its
-    parent's device, yet no rename crosses the mount. Where the disk is full, nothing is tried, and what was in
-    use stays in use.
-    """
+    """The area for packs: beside custom_nodes where a rename can reach it and we may write, else inside."""
     beside, inside = pack_areas(custom_nodes)
-    token = secrets.token_hex(4)
-    source, target = beside / f"probe-{token}", custom_nodes / f".probe-{token}.disabled"
-    made = False
+    above = beside.parent
     try:
-        made = not beside.exists()
-        _touch(source)
-        source.rename(target)
-    except OSError as error:
-        return beside if error.errno in _FULL and not inside.is_dir() else inside
-    else:
-        return beside
-    finally:
-        source.unlink(missing_ok=True)
-        target.unlink(missing_ok=True)
-        if made:
-            remove_if_empty(beside)
-
-
-def _touch(file: Path) -> None:
-    """A new empty file; another process may take its folder away in between, since that is empty."""
-    for _ in range(_MOST_TRIES):
-        try:
-            file.parent.mkdir(exist_ok=True)
-            return file.touch()
-        except (FileNotFoundError, FileExistsError):
-            continue
-    return file.touch()
+        reached = reached_by_rename(custom_nodes, beside if beside.is_dir() else above)
+    except OSError:  # There are no packs yet, and nothing to move.
+        reached = True
+    return beside if reached and os.access(beside if beside.is_dir() else above, os.W_OK) else inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

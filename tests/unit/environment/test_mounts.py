@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from comfyui_safe_install.resolver.io.mounts import renames_folders
+from comfyui_safe_install.resolver.io.mounts import reached_by_rename, renames_folders
 from comfyui_safe_install.tests.kit.swapping import Live
 from comfyui_safe_install.tests.kit.trees import hash_tree
 from comfyui_safe_install.tests.kit.venvs import Venv, install, run_python
@@ -46,6 +46,25 @@ def test_the_mount_decides(tmp_path: Path, table: str | None, default: str | Non
     if default is not None:
         redirect.write_text(f"{default}\n")
     assert renames_folders(folder, mounts=mounts, redirect=redirect) is answer
+
+
+def test_a_mounted_folder_is_not_reached_by_a_rename_although_its_device_is_the_same(tmp_path: Path) -> None:
+    """As a container's volume of the same disk: told by the table of mounts, and the kernel agrees."""
+    packs, elsewhere = tmp_path / "custom_nodes", tmp_path / "elsewhere"
+    packs.mkdir()
+    elsewhere.mkdir()
+    assert reached_by_rename(packs, tmp_path)
+    mounted = subprocess.run(["mount", "--bind", elsewhere, packs], check=False, capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        assert packs.stat().st_dev == tmp_path.stat().st_dev
+        assert not reached_by_rename(packs, tmp_path)
+        (tmp_path / "file").touch()
+        with pytest.raises(OSError, match="cross-device"):
+            (tmp_path / "file").rename(packs / "file")
+    finally:
+        subprocess.run(["umount", packs], check=True)
 
 
 @pytest.fixture
