@@ -15,7 +15,6 @@ from ..errors import Hint, SafeInstallError
 from .credentials import bare as without_user
 from .credentials import for_requirements, index_variables, reveal, variables_for, without_repository_user
 
-
 _TOO_LONG_NUMBER = re.compile(r"\d{19}")
 """More digits than uv has bits for."""
 
