@@ -83,7 +83,7 @@ def find_drift(
     diff = diff_snapshots(before.snapshot, after.snapshot)
     # Of a file that is missing the digest is empty.
     fresh = [each for each in edited if before.edited.get(each.path) != each.digest]
-    fresh = [each for each in fresh if each.owner not in expected.versions]
+    fresh = [each for each in fresh if each.owner not in expected.versions and not expected.covers(each.path)]
     torn = _torn(before, after, fresh)
     doubled = sorted(after.doubled - before.doubled)
     found = [_doubled_item(name, after.snapshot) for name in doubled]
