@@ -34,22 +34,14 @@ def claim(here: Installation, name: str, *lines: str) -> Path:
     "line",
     [
         "../../../bin/python,{sha},",
-        "../../../bin/python3,,",
         "../../../pyvenv.cfg,{sha},",
         "../mine.txt,{sha},",
-        "../../../../mine.txt,{sha},",
         "../.safe-install/payloads/other/x/payload.json,,",
-        "../../../../user/__safe_install/snapshots/x.json,,",
-        "../../../../custom_nodes/pack/__init__.py,,",
         "../../../../../mine/letter.txt,{sha},",
         "/etc/passwd,,",
         "evil/../../../../../../mine/letter.txt,,",
-        "evil/./../../mine.txt,,",
         "out/letter.txt,{sha},",
-        "out/folder/photo.bin,,",
         "..,,",
-        ".,,",
-        "evil/..,,",
     ],
 )
 def test_a_record_cannot_take_away_what_is_not_its_own(
