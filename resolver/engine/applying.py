@@ -153,7 +153,8 @@ class Applier:
         undone = (*mine, *payloads, kept, Path(site.guard.manifest_file(snapshot.id)))
         transaction.set_steps(steps, remove_on_commit=mine, remove_on_rollback=undone)
         self.report.stage("snapshot", "Taking a snapshot")
-        copy = keep_full(site, snapshot.id, self.report, self.cancel)
+        # A copy would be of another moment than the one in which a waiting change is made.
+        copy = None if order.at_next_start else keep_full(site, snapshot.id, self.report, self.cancel)
         self.noticed = copy.findings if copy else ()
         site.snapshots.save(snapshot)
         if order.lock_text:
@@ -214,6 +215,7 @@ class Applier:
         )
         if order.aside:
             order.aside.give_away()
+        Path(self.site.guard.manifest_file(snapshot.id)).unlink(missing_ok=True)
         transaction.defer(note.to_dict())
         return deferred
 

@@ -63,6 +63,21 @@ def test_a_change_that_is_undone_leaves_no_full_copy(here: Installation) -> None
     assert here.run("guard", "status").document["full_snapshots"] == []
 
 
+def test_a_change_that_waits_is_preceded_by_an_ordinary_snapshot(here: Installation) -> None:
+    """Until it is made other things may change, and going back must not undo those: so no copy is of it."""
+    here.have("tool", "1.0")
+    here.wheel("tool", "2.0")
+    here.run("guard", "on")
+    waits = here.run("install", here.source("demo", "tool>=2"), "--yes", "--at-next-start")
+    assert waits.code == 0, waits
+    assert waits.document["deferred"]
+    assert here.run("guard", "status").document["full_snapshots"] == []
+    assert here.run("deferred", "apply").code == 0
+    assert here.versions()["tool"] == "2.0"
+    assert here.run("rollback", "--yes").document["plan"]["full"] is False
+    assert here.versions()["tool"] == "1.0"
+
+
 def test_a_plain_snapshot_is_not_compared_byte_for_byte(here: Installation) -> None:
     """It is said what such a snapshot can and what it takes to have more."""
     here.have("tool", "1.0")
