@@ -32,5 +32,9 @@ def _linked(path: Path) -> RefusedError:
         "own-folder-linked",
         f"{path} is a link to another place; nothing there is read, written or removed.",
         context={"path": path},
-        hints=(Hint("remove-link", "Remove the link; if the folder behind it was ours, move it back in its place."),),
+        hints=(
+            Hint(
+                "remove-link", "Remove the link; if the folder behind it was ours, move it back in its place."
+            ),
+        ),
     )

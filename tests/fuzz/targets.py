@@ -9,11 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 try:
@@ -30,7 +26,6 @@ from comfyui_safe_install.resolver.core.pyproject import read_pyproject
 from comfyui_safe_install.resolver.core.reader import UnreadableFile
 from comfyui_safe_install.resolver.core.requirements import read_requirements
 from comfyui_safe_install.resolver.core.rules import parse_rules
-from comfyui_safe_install.resolver.core.snapshot import from_dict, to_dict
 from comfyui_safe_install.resolver.core.solve import SolveInput
 from comfyui_safe_install.resolver.core.sources import parse_source
 from comfyui_safe_install.resolver.errors import SafeInstallError, one_line
@@ -38,21 +33,24 @@ from comfyui_safe_install.resolver.io.archives import ArchiveLimits, extract_zip
 from comfyui_safe_install.resolver.io.artefacts import ArtefactFinder
 from comfyui_safe_install.resolver.io.git_folder import read_git_folder
 from comfyui_safe_install.resolver.io.metadata import normal_version, parse_headers, parse_origin
-from comfyui_safe_install.resolver.io.payload import read_payload
-from comfyui_safe_install.resolver.io.payloads import PayloadStore
 from comfyui_safe_install.resolver.io.records import check_files, read_record
-from comfyui_safe_install.resolver.io.snapshots import SnapshotStore
 from comfyui_safe_install.resolver.io.solve_memory import Memory
 from comfyui_safe_install.resolver.io.uv_answers import classify, parse_solution, staging_error
 from comfyui_safe_install.resolver.io.uv_inputs import is_one_line, lines_of, write_inputs
 from comfyui_safe_install.resolver.io.wheel_metadata import read_wheel_metadata
 from comfyui_safe_install.resolver.io.workspace import open_workspace
-from comfyui_safe_install.resolver.transaction.folder import StepList, load_steps
-from comfyui_safe_install.resolver.transaction.history import read_transactions
-from comfyui_safe_install.resolver.transaction.journal import Journal, last_body, read_journal
-from comfyui_safe_install.resolver.transaction.owners import read_owner
-from comfyui_safe_install.resolver.transaction.progress import Progress, read_progress
-from comfyui_safe_install.resolver.transaction.recover import recover
+from comfyui_safe_install.tests.fuzz.ground import clear, place, put
+from comfyui_safe_install.tests.fuzz.state_targets import (
+    journal,
+    journal_bodies,
+    owner,
+    payload,
+    recovery,
+    snapshot,
+    steps,
+)
+
+__all__ = ["TARGETS", "clear"]
 
 Target = Callable[[bytes], None]
 
@@ -69,37 +67,6 @@ MARKERS = {
     "python_version": "3.12",
     "sys_platform": "linux",
 }
-
-_ID = "20260101T000000000000Z-0000"
-_here: list[Path] = []
-
-
-def place() -> Path:
-    """A folder of this process on the fastest file system there is, made at the first call."""
-    if not _here:
-        memory = Path("/dev/shm")  # noqa: S108
-        _here.append(
-            Path(tempfile.mkdtemp(prefix="safe-install-fuzz-", dir=memory if memory.is_dir() else None))
-        )
-    return _here[0]
-
-
-def clear() -> None:
-    """Remove that folder."""
-    while _here:
-        shutil.rmtree(_here.pop(), ignore_errors=True)
-
-
-def _file(name: str, raw: bytes) -> Path:
-    path = place() / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(raw)
-    return path
-
-
-def _rooted(raw: bytes) -> bytes:
-    """With the place of this process's root put in."""
-    return raw.replace(b"@ROOT@", os.fsencode(place() / "root"))
 
 
 def _reader(files: dict[str, bytes]) -> Callable[[str], bytes]:
@@ -183,112 +150,9 @@ def metadata(raw: bytes) -> None:
     parse_origin(raw)
 
 
-def journal(raw: bytes) -> None:
-    """A journal, from its bytes to what it says, and everything that lists it. Nothing is recovered by it."""
-    state = place() / "state"
-    path = _file(f"state/transactions/{_ID}/journal.jsonl", raw)
-    steps = path.with_name("steps.json")
-    if not steps.exists():
-        steps.write_text(json.dumps(StepList().to_dict()))
-    last_body(path)
-    with suppress(SafeInstallError):
-        read_progress(read_journal(path), path)
-    for each in read_transactions(state):
-        json.dumps(each.to_dict())
-
-
-def journal_bodies(raw: bytes) -> None:
-    """The bodies of journal lines (JSON, one a line), with right checksums: the grammar behind the bytes."""
-    path = place() / "bodies.jsonl"
-    path.unlink(missing_ok=True)
-    writer = Journal(path)
-    for line in raw.splitlines()[:20]:
-        try:
-            body = json.loads(line)
-            if isinstance(body, dict):
-                writer.append(body)
-        except (ValueError, RecursionError, TypeError):
-            continue
-    try:
-        read_progress(read_journal(path), path)
-    except SafeInstallError:
-        return
-
-
-def steps(raw: bytes) -> None:
-    """A steps.json, with nothing begun; every path is inside the roots, and it can be written again."""
-    directory = _file("steps/steps.json", _rooted(raw)).parent
-    root = place() / "root"
-    root.mkdir(exist_ok=True)
-    try:
-        found = load_steps(directory, _planned(), roots=[root], state_dir=place() / "state")
-    except SafeInstallError:
-        return
-    json.dumps(found.to_dict())
-
-
-def recovery(raw: bytes) -> None:
-    """Steps and a journal that announces the first: recovery refuses, or it changes nothing outside the root."""
-    state = place() / "recovery"
-    shutil.rmtree(state, ignore_errors=True)
-    head, _, tail = _rooted(raw).partition(b"\0\n")
-    _file(f"recovery/transactions/{_ID}/steps.json", head)
-    _file(f"recovery/transactions/{_ID}/journal.jsonl", tail)
-    root = place() / "root"
-    root.mkdir(exist_ok=True)
-    mine = _file("mine.txt", b"mine")
-    try:
-        recover(state, [root])
-    except SafeInstallError as error:
-        json.dumps(error.to_dict())
-    assert mine.read_bytes() == b"mine"
-
-
-def snapshot(raw: bytes) -> None:
-    """A snapshot file in the store, and one to import; what was read can be written and read again."""
-    store = SnapshotStore(place() / "snapshots-state")
-    path = _file("snapshots-state/snapshots/20260101-000000-000aaaa.json", raw)
-    store.list()
-    try:
-        value = json.loads(raw)
-        found = from_dict(value)
-    except (ValueError, RecursionError):
-        return
-    except SafeInstallError:
-        return
-    finally:
-        path.unlink()
-    assert from_dict(json.loads(json.dumps(to_dict(found)))) == found
-
-
-def payload(raw: bytes) -> None:
-    """A payload note; whatever it says, its places are inside the payload."""
-    folder = _file("area/payloads/x/y/payload.json", raw).parent
-    store = PayloadStore(place() / "area")
-    store.list()
-    root = str(place() / "env")
-    layout = Layout.labelled(root)
-    try:
-        found = read_payload(folder)
-    except SafeInstallError:
-        return
-    for entry in found.note.entries:
-        assert str(found.place(entry)).startswith(str(folder))
-    for member in found.note.members:
-        store.find(*member.key)
-        store.check(found, member, layout)
-
-
-def owner(raw: bytes) -> None:
-    """The file that names the owner of a lock."""
-    found = read_owner(_file("lock.owner", raw))
-    if found is not None:
-        str(found)
-
-
 def archive(raw: bytes) -> None:
     """A zip as a source; nothing lands outside its folder."""
-    path = _file("x.zip", raw)
+    path = put("x.zip", raw)
     target = place() / "unpacked"
     before = sorted(place().iterdir())
     try:
@@ -303,7 +167,7 @@ def archive(raw: bytes) -> None:
 def wheel(raw: bytes) -> None:
     """The METADATA inside a wheel."""
     try:
-        text = read_wheel_metadata(str(_file("x-1-py3-none-any.whl", raw)))
+        text = read_wheel_metadata(str(put("x-1-py3-none-any.whl", raw)))
     except (OSError, ValueError):
         return
     parse_headers(text.encode())
@@ -335,11 +199,11 @@ def git_folder(raw: bytes) -> None:
     """A `.git` folder: HEAD, config, packed-refs, commondir and a `.git` file of that content."""
     tree = place() / "tree"
     for name in ("HEAD", "config", "packed-refs", "commondir", "refs/heads/main"):
-        _file(f"tree/.git/{name}", raw)
+        put(f"tree/.git/{name}", raw)
         found = read_git_folder(tree)
         assert found is None or "\x1b" not in found.remote
-        _file(f"tree/.git/{name}", b"ref: refs/heads/main" if name == "HEAD" else b"")
-    _file("linked/.git", raw)
+        put(f"tree/.git/{name}", b"ref: refs/heads/main" if name == "HEAD" else b"")
+    put("linked/.git", raw)
     read_git_folder(place() / "linked")
 
 
@@ -383,7 +247,7 @@ def uv_lines(raw: bytes) -> None:
 
 def remembered(raw: bytes) -> None:
     """An answer of the solver in the cache."""
-    _file("memory/key.json", raw)
+    put("memory/key.json", raw)
     Memory(place() / "memory").recall("key")
 
 
@@ -410,26 +274,6 @@ def rules(raw: bytes) -> None:
         parse_rules(table)
     except SafeInstallError:
         return
-
-
-@cache
-def _planned() -> Progress:
-    """What a journal says of a transaction that has just begun."""
-    path = place() / "planned.jsonl"
-    path.unlink(missing_ok=True)
-    writer = Journal(path)
-    writer.append(
-        {
-            "kind": "state",
-            "state": "planned",
-            "at": "",
-            "format": 1,
-            "operation": "",
-            "roots": [],
-            "summary": {},
-        }
-    )
-    return read_progress(read_journal(path), path)
 
 
 TARGETS: dict[str, Target] = {
