@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from .core.retention import RetentionPolicy, invalid_settings, parse_policy
 from .core.pyproject import read_toml
 from .core.reader import MAX_FILE_BYTES
+from .core.retention import RetentionPolicy, invalid_settings, parse_policy
 from .core.rules import Rules, parse_rules
 from .errors import Hint, UsageError
 from .io.downloads import ask
