@@ -20,8 +20,8 @@ def furnish(here: Installation) -> list[str]:
     """
     here.have("base", "1.0")
     here.have("neighbour", "1.0", files={"space/theirs/__init__.py": ""})
-    for version in ("1.0", "2.0"):
-        here.wheel(
+    for version, bring in (("1.0", here.have), ("2.0", here.wheel)):
+        bring(
             "tool",
             version,
             files={
@@ -36,7 +36,6 @@ def furnish(here: Installation) -> list[str]:
             entry_points={"tool-entry": "tool:main"},
             data={"share/tool.txt": version},
         )
-    here.have("tool", "1.0")
     for name in ("opencv-python", "opencv-contrib-python"):
         here.have(name, "4.10", files={"cv2/__init__.py": name, f"cv2/{name}.txt": name})
     here.wheel("opencv-contrib-python", "4.11", files={"cv2/__init__.py": "", "cv2/new.txt": ""})
