@@ -8,7 +8,6 @@ system refuses locks, claim files stand in (`claims`).
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import time
 from contextlib import suppress
@@ -190,10 +189,13 @@ class OwnerLock:
                 os.close(descriptor)
 
     def _write_owner(self, owner: Owner) -> None:
-        # Only information for others: not worth failing for, nor an fsync.
-        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
+        # Only information for others: not worth failing for, nor an fsync. Only the holder writes, so one name is
+        # enough, and what a kill leaves under it goes with the next.
+        temporary = self.path.with_name(f".{self.path.name}.next")
         try:
-            temporary.write_bytes(owner.to_bytes())
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:
+                file.write(owner.to_bytes())
             os.replace(temporary, _owner_file(self.path))
         except OSError:
             with suppress(OSError):

@@ -24,6 +24,9 @@ BEFORE, AFTER = "before", "after"
 PLANNING = "planning"
 """The phase in which there is no transaction yet."""
 
+_LOCKS = frozenset({"lock", "lock.owner", ".lock.next"})
+"""What a killed holder leaves; the next one takes it over."""
+
 STRUCK = Path(__file__).with_name("struck.py")
 
 
@@ -265,7 +268,7 @@ def files_aside(here: Installation) -> list[str]:
     return [
         path
         for path in here.leftovers()
-        if not (here.comfy / path).is_dir() and Path(path).name not in ("lock", "lock.owner")
+        if not (here.comfy / path).is_dir() and Path(path).name not in _LOCKS
     ]
 
 
