@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..transaction.news import mark_told, untold
-from ..transaction.waiting import (
+from ..transaction.deferred.news import mark_told, untold
+from ..transaction.deferred.waiting import (
     APPLIED,
     MANY_TRIES,
     REFUSED,

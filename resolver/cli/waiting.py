@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import BusyError, RefusedError
-from ..transaction.lockfile import who_holds
+from ..transaction.locks.lockfile import who_holds
 from .console import Console, plain
 
 T = TypeVar("T")

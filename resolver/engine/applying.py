@@ -18,7 +18,7 @@ from ..core.types import Environment, Finding
 from ..errors import CancelledError, Hint, SafeInstallError
 from ..ports import Displaced, Reporter, Site
 from ..transaction import fs
-from ..transaction.note import load_note
+from ..transaction.deferred.note import load_note
 from ..transaction.preflight import refuse_impossible
 from ..transaction.recover import deferred as waiting
 from ..transaction.runner import Transaction

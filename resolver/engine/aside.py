@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import SafeInstallError
 from ..ports import Site
-from ..transaction.lockfile import OwnerLock
+from ..transaction.locks.lockfile import OwnerLock
 
 _LOCK = ".lock"
 _FRESH_SECONDS = 60.0

@@ -18,14 +18,14 @@ from ..core.swap_types import Arrival
 from ..core.types import Distribution, Environment, Finding, LockedPackage
 from ..errors import Hint
 from ..ports import Site
-from ..transaction.content import is_bytecode, mark_of
+from ..transaction.deferred.content import is_bytecode, mark_of
+from ..transaction.deferred.holders import Holder, holders_of
+from ..transaction.deferred.installed import describe, list_installed
+from ..transaction.deferred.note import ASKED, LOCKED, Note
+from ..transaction.deferred.premises import moved_mark, wishes
+from ..transaction.deferred.waiting import Waiting, list_waiting
 from ..transaction.history import last_committed
-from ..transaction.holders import Holder, holders_of
-from ..transaction.installed import describe, list_installed
-from ..transaction.note import ASKED, LOCKED, Note
-from ..transaction.premises import moved_mark, wishes
 from ..transaction.steps import FilesLockedError, Move, Step, paths_of
-from ..transaction.waiting import Waiting, list_waiting
 from .movement import Movement
 from .record import record_entries
 

@@ -23,7 +23,7 @@ from ..errors import BusyError, Hint, SafeInstallError
 from ..ports import Silence, Site
 from ..transaction import fs
 from ..transaction.history import last_committed
-from ..transaction.lockfile import OwnerLock, lock_path
+from ..transaction.locks.lockfile import OwnerLock, lock_path
 from ..transaction.watch import FORMAT, NOTICED, Look, Watch, changed_folders, read_object
 from .baseline import Baseline, done_since, pack_code, read_baseline, watch_now, write_baseline
 from .drift_report import NOTHING_KNOWN, DriftReport

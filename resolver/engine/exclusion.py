@@ -9,8 +9,8 @@ from pathlib import Path
 from ..errors import Hint, RecoveryNeededError
 from ..ports import Site
 from ..transaction.folder import unsettled
-from ..transaction.lockfile import OwnerLock
-from ..transaction.place_lock import PlaceLock
+from ..transaction.locks.lockfile import OwnerLock
+from ..transaction.locks.place_lock import PlaceLock
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
+from ..transaction.deferred.settling import RECORD, append_entries, read_entries
 from ..transaction.history import last_committed
-from ..transaction.settling import RECORD, append_entries, read_entries
 
 __all__ = ["RECORD", "mend_record", "read_record", "record_entries", "write_record"]
 

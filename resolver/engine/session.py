@@ -13,7 +13,7 @@ from ..core.types import Finding, Pack
 from ..errors import CancelledError, Hint, UsageError
 from ..ports import Fetched, IndexProbe, Reporter, Silence, Site
 from ..transaction import fs
-from ..transaction.lockfile import OwnerLock, lock_path
+from ..transaction.locks.lockfile import OwnerLock, lock_path
 from .apply_errors import disk_full, refused, state_unwritable
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch

@@ -19,8 +19,8 @@ from ..errors import BusyError, CancelledError, SafeInstallError
 from ..ports import Site
 from ..transaction import folder
 from ..transaction.history import last_committed
-from ..transaction.lock_errors import busy
-from ..transaction.lockfile import lock_path, who_holds
+from ..transaction.locks.lock_errors import busy
+from ..transaction.locks.lockfile import lock_path, who_holds
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ from ..transaction import fs
 from .displacement import Displacement, plan_displacement, plan_pack_displacement
 from .environment import freeze_text, read_environment
 from .git_folder import read_git_folder
-from .guard_live import LiveGuard
+from .guard.live import LiveGuard
 from .keepers import others
 from .listing import digest_pack, unowned_files
 from .own_folders import refuse_linked_folders

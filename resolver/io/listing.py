@@ -11,7 +11,7 @@ from ..core.layout import Layout
 from ..core.ownership import Folder, Holding, Tree, is_bytecode, source_of_bytecode
 from ..core.snapshot import UnownedFile
 from ..core.types import PythonInfo
-from ..transaction.content import LARGE_FILE, digest_pack
+from ..transaction.deferred.content import LARGE_FILE, digest_pack
 from .records import slashed
 
 __all__ = [

@@ -13,12 +13,12 @@ from ..core.states import TransactionState
 from ..errors import Hint, RecoveryNeededError, SafeInstallError, one_line
 from . import folder
 from .cleanup import clean
+from .deferred.settling import settle
 from .folder import StepList
 from .journal import Journal
-from .lockfile import OwnerLock
-from .place_lock import PlaceLock
+from .locks.lockfile import OwnerLock
+from .locks.place_lock import PlaceLock
 from .progress import Progress
-from .settling import settle
 from .signals import deferred_signals
 from .walk import go_back, locate, remove_stray_bytecode
 

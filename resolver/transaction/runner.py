@@ -10,13 +10,13 @@ from types import TracebackType
 from ..core.states import FOLLOWERS, TransactionState
 from . import folder
 from .cleanup import clean
+from .deferred.note import save_note
+from .deferred.settling import settle
 from .folder import StepList
 from .journal import Journal
-from .note import save_note
 from .preflight import refuse_impossible
 from .progress import FORMAT
 from .runner_errors import undo_failed, unfinished, wrong_state
-from .settling import settle
 from .signals import deferred_signals
 from .steps import FilesLockedError, Step
 from .walk import go_back, go_forward

@@ -15,7 +15,7 @@ from comfyui_safe_install.resolver.io.snapshots import SnapshotStore
 from comfyui_safe_install.resolver.transaction.folder import StepList, load_steps
 from comfyui_safe_install.resolver.transaction.history import read_transactions
 from comfyui_safe_install.resolver.transaction.journal import Journal, last_body, read_journal
-from comfyui_safe_install.resolver.transaction.owners import read_owner
+from comfyui_safe_install.resolver.transaction.locks.owners import read_owner
 from comfyui_safe_install.resolver.transaction.progress import Progress, read_progress
 from comfyui_safe_install.resolver.transaction.recover import recover
 from comfyui_safe_install.tests.fuzz.ground import place, put, rooted

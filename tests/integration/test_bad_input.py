@@ -14,7 +14,7 @@ import pytest
 from comfyui_safe_install.resolver.engine.planned import Options
 from comfyui_safe_install.resolver.errors import RefusedError
 from comfyui_safe_install.resolver.io.site import LiveSite
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock, lock_path
 from comfyui_safe_install.tests.kit.installation import Answer, Installation, State, differences
 from comfyui_safe_install.tests.kit.wheels import make_sdist, make_wheel
 

@@ -326,7 +326,7 @@ def test_snapshots_are_made_shown_compared_shared_and_removed(
 # --- others at work, interruptions ------------------------------------------------------------------------
 
 _HOLD = """
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock, lock_path
 from pathlib import Path
 with OwnerLock(lock_path(Path(sys.argv[2]) / "user" / "__safe_install"), "something long"):
     print("held", flush=True)

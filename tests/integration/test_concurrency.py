@@ -24,7 +24,12 @@ from comfyui_safe_install.resolver.engine.exclusion import alone
 from comfyui_safe_install.resolver.engine.planned import Options
 from comfyui_safe_install.resolver.errors import BusyError, RefusedError
 from comfyui_safe_install.resolver.ports import Site
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, area_lock_path, lock_path, who_holds
+from comfyui_safe_install.resolver.transaction.locks.lockfile import (
+    OwnerLock,
+    area_lock_path,
+    lock_path,
+    who_holds,
+)
 from comfyui_safe_install.tests.kit.contention import can_refuse_flock
 from comfyui_safe_install.tests.kit.installation import Installation
 from comfyui_safe_install.tests.kit.kill_after import NO_LOCKS

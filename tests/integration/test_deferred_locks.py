@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path
-from comfyui_safe_install.resolver.transaction.waiting import list_waiting
+from comfyui_safe_install.resolver.transaction.deferred.waiting import list_waiting
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock, lock_path
 from comfyui_safe_install.tests.integration.test_deferred import TOOL, waiting, while_locked
 from comfyui_safe_install.tests.kit.host_start import start_host
 from comfyui_safe_install.tests.kit.installation import Installation, differences

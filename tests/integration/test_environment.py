@@ -127,7 +127,7 @@ def stack(dists: Path, version: str) -> dict[str, Path]:
 
 def test_many_changes_and_back_to_each_state(world: World, dists: Path) -> None:
     """Whatever was changed, every earlier state comes back exactly, bytecode included, in any order."""
-    chance = random.Random(7)  # noqa: S311 - a test that repeats
+    chance = random.Random(7)
     stacks = [stack(dists, version) for version in ("1.0", "2.0", "3.0")]
     install(world.live.venv, *(stacks[0][name] for name in ("plain", "ns-a", "nvidia-x", "hook")))
     (world.live.venv.site_packages / "plain" / "weights.bin").write_bytes(b"weights")

@@ -12,7 +12,7 @@ import pytest
 from comfyui_safe_install.resolver.engine.planned import Options
 from comfyui_safe_install.resolver.io.weights import weigh
 from comfyui_safe_install.resolver.transaction.folder import identifiers
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock, lock_path
 from comfyui_safe_install.tests.kit.comfy import make_comfy
 from comfyui_safe_install.tests.kit.installation import Answer, Installation, differences
 

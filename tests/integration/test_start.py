@@ -190,7 +190,7 @@ def test_another_process_at_work_is_left_in_peace(comfy: Path, root: Path) -> No
     hold = (
         "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "from kit.package import register_package; register_package()\n"
-        "from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path\n"
+        "from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock, lock_path\n"
         "with OwnerLock(lock_path(Path(sys.argv[2])), 'install other'):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )

@@ -21,7 +21,7 @@ sys.path.insert(0, {tests!r})
 from kit.package import register_package
 register_package()
 from comfyui_safe_install.resolver.errors import BusyError
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock
 if {refused}:
     from kit.contention import refuse_flock
     refuse_flock({refused})

@@ -63,7 +63,7 @@ ROOMS: dict[str, Room] = {
             "resolver.errors",
             "resolver.ports",
             "resolver.storage_ports",
-            "resolver.transaction.content",
+            "resolver.transaction.deferred.content",
             "resolver.transaction.fs",
         ),
         third_party=frozenset({"packaging", "tomli", "tqdm", "uv", "yaml"}),

@@ -17,8 +17,8 @@ from comfyui_safe_install.resolver.core.guard import COPY, MIXED
 from comfyui_safe_install.resolver.core.guard_port import FullPlan
 from comfyui_safe_install.resolver.core.guard_restore import plan_restore
 from comfyui_safe_install.resolver.core.inventory import FILE, diff
-from comfyui_safe_install.resolver.io.guard import GuardStore
-from comfyui_safe_install.resolver.io.guard_restoring import Staging, faults_after, find_bytes
+from comfyui_safe_install.resolver.io.guard.making import GuardStore
+from comfyui_safe_install.resolver.io.guard.restoring import Staging, faults_after, find_bytes
 from comfyui_safe_install.resolver.io.inventory import Grounds, take_inventory
 from comfyui_safe_install.resolver.transaction import fs
 from comfyui_safe_install.tests.kit.trees import Entry, hash_tree

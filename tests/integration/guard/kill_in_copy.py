@@ -40,7 +40,7 @@ if __name__ == "__main__":
     package.register_package()
     where, _, count = sys.argv[1].partition(":")
     room = "comfyui_safe_install.resolver.io"
-    objects = importlib.import_module(f"{room}.guard_objects")
+    objects = importlib.import_module(f"{room}.guard.objects")
     if where == "taken":
         die_after(objects.Intake, "take", int(count))
     elif where == "published":

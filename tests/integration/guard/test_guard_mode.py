@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from uv import find_uv_bin
 
-from comfyui_safe_install.resolver.io import guard
+from comfyui_safe_install.resolver.io.guard import making as guard
 from comfyui_safe_install.tests.kit.installation import Installation, differences
 
 LIBRARY = b"\x7fELF\0" + os.urandom(2_000_000)

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from comfyui_safe_install.resolver.io.guard_live import LiveGuard
+from comfyui_safe_install.resolver.io.guard.live import LiveGuard
 from comfyui_safe_install.tests.kit.installation import Installation, differences
 
 

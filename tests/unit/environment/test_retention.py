@@ -46,9 +46,7 @@ def payload(*names: str, gigabytes: float = 1) -> StoredPayload:
     )
 
 
-def gone(
-    row: Sequence[Snapshot], payloads: Sequence[StoredPayload] = (), **limits: int
-) -> Mapping[str, str]:
+def gone(row: Sequence[Snapshot], payloads: Sequence[StoredPayload] = (), **limits: int) -> Mapping[str, str]:
     """{id: why} by a policy with these limits and no others."""
     policy = RetentionPolicy(**{"snapshots": 100, "gigabytes": 0, "at_least": 1, **limits})
     newest_first = sorted(row, key=lambda each: each.created, reverse=True)

@@ -14,10 +14,10 @@ from comfyui_safe_install.resolver.core.guard_port import FullPlan
 from comfyui_safe_install.resolver.core.guard_restore import plan_restore
 from comfyui_safe_install.resolver.core.inventory import FILE, diff
 from comfyui_safe_install.resolver.errors import CancelledError, SafeInstallError
-from comfyui_safe_install.resolver.io.guard import GuardStore
-from comfyui_safe_install.resolver.io.guard_copy import can_clone, copy_hashed
-from comfyui_safe_install.resolver.io.guard_restoring import Staging, faults_after, find_bytes
-from comfyui_safe_install.resolver.io.guard_scrub import scrub
+from comfyui_safe_install.resolver.io.guard.copy import can_clone, copy_hashed
+from comfyui_safe_install.resolver.io.guard.making import GuardStore
+from comfyui_safe_install.resolver.io.guard.restoring import Staging, faults_after, find_bytes
+from comfyui_safe_install.resolver.io.guard.scrub import scrub
 from comfyui_safe_install.resolver.io.inventory import Grounds, take_inventory
 
 LIBRARY = b"\x7fELF\0" + os.urandom(1024) * 1100

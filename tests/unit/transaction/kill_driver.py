@@ -153,7 +153,7 @@ class Driver:
 
     def random(self, rounds: int) -> None:
         """Killed at random, and recovery killed again and again until it gets through."""
-        chance = random.Random(0)  # noqa: S311 (a repeatable choice, no secret)
+        chance = random.Random(0)
         for number in range(rounds):
             workshop = self.fresh()
             if dies_at(chance.randrange(150), workshop.install):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock, lock_path
 from comfyui_safe_install.tests.unit.transaction.crashes import (
     applied,
 )

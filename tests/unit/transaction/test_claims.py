@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from comfyui_safe_install.resolver.errors import BusyError
-from comfyui_safe_install.resolver.transaction import claims, lockfile, owners
-from comfyui_safe_install.resolver.transaction.claims import Claim, ClaimTakenError
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, who_holds
-from comfyui_safe_install.resolver.transaction.owners import Owner, Standing, read_owner, this_process
+from comfyui_safe_install.resolver.transaction.locks import claims, lockfile, owners
+from comfyui_safe_install.resolver.transaction.locks.claims import Claim, ClaimTakenError
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock, who_holds
+from comfyui_safe_install.resolver.transaction.locks.owners import Owner, Standing, read_owner, this_process
 from comfyui_safe_install.tests.kit.contention import can_refuse_flock, hammer
 
 TESTS = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def dead() -> Owner:
     code = (
         f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
         "from kit.package import register_package; register_package()\n"
-        "from comfyui_safe_install.resolver.transaction.owners import this_process\n"
+        "from comfyui_safe_install.resolver.transaction.locks.owners import this_process\n"
         "sys.stdout.write(this_process('work').to_bytes().decode())"
     )
     said = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
@@ -80,7 +80,7 @@ def test_a_busy_stand_in_names_its_owner(path: Path) -> None:
         "from kit.package import register_package; register_package()\n"
         "from kit.contention import refuse_flock; refuse_flock()\n"
         "from pathlib import Path\n"
-        "from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock\n"
+        "from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock\n"
         f"with OwnerLock(Path({str(path)!r}), 'install torch'):\n"
         "    print('held', flush=True); time.sleep(60)\n"
     )

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from comfyui_safe_install.resolver.transaction.content import mark_of
-from comfyui_safe_install.resolver.transaction.holders import holders_of
-from comfyui_safe_install.resolver.transaction.installed import Listed, faults_after, list_installed
-from comfyui_safe_install.resolver.transaction.premises import wishes
+from comfyui_safe_install.resolver.transaction.deferred.content import mark_of
+from comfyui_safe_install.resolver.transaction.deferred.holders import holders_of
+from comfyui_safe_install.resolver.transaction.deferred.installed import Listed, faults_after, list_installed
+from comfyui_safe_install.resolver.transaction.deferred.premises import wishes
 
 
 def install(site: Path, name: str, version: str, **files: str) -> str:

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from comfyui_safe_install.resolver.errors import BusyError, SafeInstallError
-from comfyui_safe_install.resolver.transaction import lockfile
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path, who_holds
+from comfyui_safe_install.resolver.transaction.locks import lockfile
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock, lock_path, who_holds
 from comfyui_safe_install.tests.kit.contention import hammer
 
 TESTS = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def child_code(path: Path) -> str:
         sys.path.insert(0, {str(TESTS)!r})
         from kit.package import register_package
         register_package()
-        from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock
+        from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock
         with OwnerLock(Path({str(path)!r}), "install torch"):
             print("held", flush=True)
             sys.stdin.read()
@@ -239,7 +239,7 @@ from pathlib import Path
 sys.path.insert(0, {str(TESTS)!r})
 from kit.package import register_package
 register_package()
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock
 lock = OwnerLock(Path({str(path)!r}), "install torch")
 with lock:
     child = os.fork()

@@ -16,7 +16,7 @@ from comfyui_safe_install.resolver.errors import (
 )
 from comfyui_safe_install.resolver.transaction import fs
 from comfyui_safe_install.resolver.transaction.history import read_transactions
-from comfyui_safe_install.resolver.transaction.lockfile import OwnerLock, lock_path
+from comfyui_safe_install.resolver.transaction.locks.lockfile import OwnerLock, lock_path
 from comfyui_safe_install.resolver.transaction.recover import RecoveryReport, recover, unfinished
 from comfyui_safe_install.resolver.transaction.steps import Move
 from comfyui_safe_install.tests.unit.transaction.crashes import (

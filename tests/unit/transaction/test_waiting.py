@@ -12,16 +12,16 @@ import pytest
 from comfyui_safe_install.resolver.core.states import TransactionState
 from comfyui_safe_install.resolver.errors import RecoveryNeededError, SafeInstallError
 from comfyui_safe_install.resolver.transaction import folder
-from comfyui_safe_install.resolver.transaction.bytecode import follow_bytecode
+from comfyui_safe_install.resolver.transaction.deferred.bytecode import follow_bytecode
+from comfyui_safe_install.resolver.transaction.deferred.note import Note, load_note, note_of, save_note
+from comfyui_safe_install.resolver.transaction.deferred.settling import read_entries, settle
 from comfyui_safe_install.resolver.transaction.history import (
     committed_since,
     last_committed,
     read_transactions,
 )
-from comfyui_safe_install.resolver.transaction.note import Note, load_note, note_of, save_note
 from comfyui_safe_install.resolver.transaction.recover import deferred, recover, unfinished
 from comfyui_safe_install.resolver.transaction.runner import Transaction
-from comfyui_safe_install.resolver.transaction.settling import read_entries, settle
 from comfyui_safe_install.resolver.transaction.steps import FilesLockedError, MakeDir, Move, RemoveDir
 from comfyui_safe_install.tests.kit.locked_files import refuse_renames
 from comfyui_safe_install.tests.unit.transaction.crashes import kinds

@@ -11,15 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core.guard_port import Check, FullPlan, FullStage, Progress
-from ..core.guard_restore import Staged
-from ..core.inventory import FILE, FOLDER, LINK, PACKS, Entry, Inventory
-from ..errors import Hint, SafeInstallError
-from ..transaction import fs
-from .guard_copy import copy_hashed
-from .guard_objects import ObjectStore, is_link_object
-from .guard_taking import no_space
-from .inventory import digest_of, read_entry
+from ...core.guard_port import Check, FullPlan, FullStage, Progress
+from ...core.guard_restore import Staged
+from ...core.inventory import FILE, FOLDER, LINK, PACKS, Entry, Inventory
+from ...errors import Hint, SafeInstallError
+from ...transaction import fs
+from ..inventory import digest_of, read_entry
+from .copy import copy_hashed
+from .objects import ObjectStore, is_link_object
+from .taking import no_space
 
 _WORKERS = min(4, os.cpu_count() or 1)
 

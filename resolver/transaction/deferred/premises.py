@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import fs
+from .. import fs
+from ..watch import is_pack_code
 from .content import mark_of
 from .installed import Listed, canonical, describe, headers, list_installed, metadata_text
 from .note import Note
-from .watch import is_pack_code
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LARGEST = 1024 * 1024

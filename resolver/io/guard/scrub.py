@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..core.guard import GuardCheck
-from ..core.guard_port import Check, Progress
-from ..core.inventory import FILE, PACKS, Entry, Inventory
-from ..errors import SafeInstallError
-from .guard import GuardStore
-from .guard_objects import Intake, ObjectStore
-from .guard_taking import how_of
+from ...core.guard import GuardCheck
+from ...core.guard_port import Check, Progress
+from ...core.inventory import FILE, PACKS, Entry, Inventory
+from ...errors import SafeInstallError
+from .making import GuardStore
+from .objects import Intake, ObjectStore
+from .taking import how_of
 
 
 @dataclass(frozen=True, slots=True)

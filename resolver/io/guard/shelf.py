@@ -16,12 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.guard import GuardUsage
-from ..core.inventory import FILE, PACKS, Inventory
-from ..errors import Hint, SafeInstallError
-from ..transaction import fs
-from .guard_objects import ObjectStore
-from .inventory import read_inventory
+from ...core.guard import GuardUsage
+from ...core.inventory import FILE, PACKS, Inventory
+from ...errors import Hint, SafeInstallError
+from ...transaction import fs
+from ..inventory import read_inventory
+from .objects import ObjectStore
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _TOKEN = re.compile(r"[0-9a-f]{12}")

@@ -14,19 +14,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import Hint, RecoveryNeededError, SafeInstallError, UsageError
-from . import folder, fs
+from ...errors import Hint, RecoveryNeededError, SafeInstallError, UsageError
+from .. import folder, fs
+from ..locks.place_lock import PlaceLock
+from ..recover import areas_among, deferred
+from ..runner import Transaction
+from ..steps import FilesLockedError
 from .bytecode import follow_bytecode
 from .holders import holders_of
 from .installed import faults_after, list_installed
 from .note import LOCKED as IN_USE
 from .note import Note, load_note
-from .place_lock import PlaceLock
 from .premises import Broken, broken_premises
-from .recover import areas_among, deferred
 from .resnapping import follow_packs, refresh_snapshot
-from .runner import Transaction
-from .steps import FilesLockedError
 
 APPLIED, REFUSED, FAILED, LOCKED, ELSEWHERE = "applied", "refused", "failed", "locked", "elsewhere"
 

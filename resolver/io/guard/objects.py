@@ -19,11 +19,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core.inventory import FILE, Entry
-from ..errors import Hint, SafeInstallError
-from ..transaction import fs
-from .guard_copy import copy_hashed
-from .inventory import digest_of, read_entry
+from ...core.inventory import FILE, Entry
+from ...errors import Hint, SafeInstallError
+from ...transaction import fs
+from ..inventory import digest_of, read_entry
+from .copy import copy_hashed
 
 CLONE, COPY, LINK = "clone", "copy", "link"
 

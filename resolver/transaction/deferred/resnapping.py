@@ -13,14 +13,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ..errors import SafeInstallError, redact
-from . import fs
+from ...errors import SafeInstallError, redact
+from .. import fs
+from ..history import last_committed
+from ..standing import in_force_after
+from ..steps import Move, Step
 from .content import digest_pack, mark_of
-from .history import last_committed
 from .installed import Listed, canonical, describe, headers, metadata_text
 from .note import Note
-from .standing import in_force_after
-from .steps import Move, Step
 
 _PACK_FILES = ("__init__.py", "requirements.txt", "pyproject.toml", "install.py")
 """As `io.pack_tree` has them."""

@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..runner import Transaction
+from ..steps import MakeDir, Move, RemoveDir, Step
 from .content import is_bytecode
-from .runner import Transaction
-from .steps import MakeDir, Move, RemoveDir, Step
 
 _CACHE = "__pycache__"
 _MODE = 0o755

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ..errors import SafeInstallError
-from . import folder, fs
+from ...errors import SafeInstallError
+from .. import folder, fs
 from .note import load_note
 
 RECORD = "record.jsonl"

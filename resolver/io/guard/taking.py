@@ -8,15 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from ..core.guard import LARGE, MIXED, REFLINK, is_weight
-from ..core.guard_port import Check, Progress
-from ..core.inventory import FILE, OTHER, PACKS, Entry, Inventory
-from ..core.types import Finding
-from ..errors import Hint, RefusedError
-from . import guard_objects
-from .guard_copy import is_binary
-from .guard_objects import Intake, ObjectStore
-from .inventory import read_entry
+from ...core.guard import LARGE, MIXED, REFLINK, is_weight
+from ...core.guard_port import Check, Progress
+from ...core.inventory import FILE, OTHER, PACKS, Entry, Inventory
+from ...core.types import Finding
+from ...errors import Hint, RefusedError
+from ..inventory import read_entry
+from . import objects as guard_objects
+from .copy import is_binary
+from .objects import Intake, ObjectStore
 
 
 @dataclass(slots=True)

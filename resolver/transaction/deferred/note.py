@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import Hint, SafeInstallError
-from . import folder, fs
-from .state_errors import explained
+from ...errors import Hint, SafeInstallError
+from .. import folder, fs
+from ..state_errors import explained
 
 FORMAT = 1
 

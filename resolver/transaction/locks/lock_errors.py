@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import BusyError, Hint, SafeInstallError
+from ...errors import BusyError, Hint, SafeInstallError
 from .owners import Owner, Standing
 
 NOBODY_KNOWN = Owner(pid=0, host="unknown", since="unknown", operation="unknown")

@@ -15,8 +15,8 @@ from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 
-from ..errors import redact
-from .fs import open_regular
+from ...errors import redact
+from ..fs import open_regular
 
 _LONGEST = 64 * 1024
 """Bytes that are read of an owner file: somebody else may have put anything there."""

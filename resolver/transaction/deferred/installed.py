@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import fs
+from .. import fs
 
 _SUFFIXES = (".dist-info", ".egg-info", ".egg-link")
 _SEPARATORS = re.compile(r"[-_.]+")

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.states import TransactionState
-from ..errors import SafeInstallError
-from . import folder, fs
+from ...core.states import TransactionState
+from ...errors import SafeInstallError
+from .. import folder, fs
 from .waiting import APPLIED, CANCELLED, FAILED, LOCKED, Attempt, list_waiting
 
 _TOLD = "told"

@@ -7,17 +7,17 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core.guard import AUTO, COPY, MIXED, REFLINK, FullCopy, GuardCost
-from ..core.guard_port import Check, Progress
-from ..core.inventory import FILE, PACKS, Entry, Inventory
-from ..core.types import Finding
-from ..transaction import fs
-from . import guard_objects
-from .guard_copy import can_clone, can_link
-from .guard_objects import ObjectStore
-from .guard_shelf import GuardShelf
-from .guard_taking import Taking, how_of, missing_in, no_space
-from .inventory import Grounds, known_digest, take_inventory, write_inventory
+from ...core.guard import AUTO, COPY, MIXED, REFLINK, FullCopy, GuardCost
+from ...core.guard_port import Check, Progress
+from ...core.inventory import FILE, PACKS, Entry, Inventory
+from ...core.types import Finding
+from ...transaction import fs
+from ..inventory import Grounds, known_digest, take_inventory, write_inventory
+from . import objects as guard_objects
+from .copy import can_clone, can_link
+from .objects import ObjectStore
+from .shelf import GuardShelf
+from .taking import Taking, how_of, missing_in, no_space
 
 SPARE = 64 * 1024 * 1024
 """Bytes that must be left on the volume: a full disk harms more than a missing copy."""

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import SafeInstallError
+from ...errors import SafeInstallError
 from .lockfile import OwnerLock, area_lock_path, lock_path
 
 

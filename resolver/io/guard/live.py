@@ -8,23 +8,23 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.guard import STRATEGIES, FullCopy, GuardCheck, GuardCost, GuardSettings, GuardUsage
-from ..core.guard_port import Check, FullPlan, FullStage, Progress
-from ..core.guard_restore import meaningful, plan_restore, shelters
-from ..core.inventory import FILE, FOLDER, PACKS, Difference, Inventory, diff
-from ..core.layout import Layout
-from ..core.ownership import is_bytecode, source_of_bytecode
-from ..core.plain import PlainError, from_plain, to_plain
-from ..core.types import PythonInfo
-from ..errors import Hint, SafeInstallError
-from ..transaction import fs
-from .guard import GuardStore
-from .guard_copy import can_clone
-from .guard_restoring import Staging, faults_after, find_bytes
-from .guard_scrub import scrub
-from .inventory import Grounds, grounds_of, take_inventory
-from .mounts import renames_folders
-from .workspace import Workspace
+from ...core.guard import STRATEGIES, FullCopy, GuardCheck, GuardCost, GuardSettings, GuardUsage
+from ...core.guard_port import Check, FullPlan, FullStage, Progress
+from ...core.guard_restore import meaningful, plan_restore, shelters
+from ...core.inventory import FILE, FOLDER, PACKS, Difference, Inventory, diff
+from ...core.layout import Layout
+from ...core.ownership import is_bytecode, source_of_bytecode
+from ...core.plain import PlainError, from_plain, to_plain
+from ...core.types import PythonInfo
+from ...errors import Hint, SafeInstallError
+from ...transaction import fs
+from ..inventory import Grounds, grounds_of, take_inventory
+from ..mounts import renames_folders
+from ..workspace import Workspace
+from .copy import can_clone
+from .making import GuardStore
+from .restoring import Staging, faults_after, find_bytes
+from .scrub import scrub
 
 _FORMAT = 1
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import redact
+from ...errors import redact
 
 _PROC = Path("/proc")
 _LONGEST = 4 * 1024 * 1024

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .fs import open_regular
+from ..fs import open_regular
 
 LARGE_FILE = 8 * 1024 * 1024
 """Bytes from which a file counts by its size alone in the digest of a folder: model weights."""

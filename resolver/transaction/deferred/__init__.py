@@ -1,0 +1,1 @@
+"""Changes that wait for the next start of ComfyUI, and are applied there by the standard library alone."""
