@@ -41,7 +41,7 @@ def apply_what_waits() -> None:
     state = _state_folder(folder_paths)
     if not (state / "transactions").is_dir() or not _load("resolver.transaction.recover").deferred(state):
         return
-    waiting = _load("resolver.transaction.waiting")
+    waiting = _load("resolver.transaction.deferred.waiting")
     for attempt in waiting.apply_waiting(state, _roots(folder_paths), waiting.Interpreter.running()):
         _LOG.warning("Safe Install: %s", attempt.line)
 
