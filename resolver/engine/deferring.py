@@ -281,7 +281,9 @@ def _pack_folders(site: Site, snapshot: Snapshot) -> tuple[str, ...]:
 def _starts_us(site: Site) -> bool:
     """Whether this ComfyUI runs our prestartup script."""
     packs = [Path(pack.path) for pack in site.packs()]
-    ours = [pack for pack in packs if (pack / "resolver" / "transaction" / "waiting.py").is_file()]
+    ours = [
+        pack for pack in packs if (pack / "resolver" / "transaction" / "deferred" / "waiting.py").is_file()
+    ]
     return any((pack / "prestartup_script.py").is_file() for pack in ours)
 
 

@@ -1,7 +1,7 @@
 """Where full copies are kept: manifests by snapshot, bytes by digest, the room they take, and what may go.
 
 A manifest is an inventory with digests, in `<state>/guard/manifests/<snapshot id>.json.gz`; a snapshot is a full one
-when it has a manifest. The bytes lie on the volume they were copied from (`guard_objects`), in a folder of a name
+when it has a manifest. The bytes lie on the volume they were copied from (`objects`), in a folder of a name
 of this state folder's own, since two ComfyUIs may share an environment.
 """
 
