@@ -1,25 +1,22 @@
-"""The bench of the integration tests, and a look at everything around it."""
+"""A look at everything around the environment, and no traces of trees that are traps."""
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from comfyui_safe_install.tests.kit.index import IndexServer
 from comfyui_safe_install.tests.kit.installation import Installation
 from comfyui_safe_install.tests.kit.surroundings import Surroundings
 
 
-@pytest.fixture
-def here(tmp_path: Path, index: IndexServer, dists: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    """A ComfyUI with an empty environment; uv knows only our index and has a cache of its own."""
-    for name in ("UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
-    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    return Installation(root=tmp_path, dists=dists)
+@pytest.fixture(autouse=True)
+def _swept(tmp_path: Path) -> Iterator[None]:
+    """Some of these trees are too deep for Python's own removal, with which pytest tidies up."""
+    yield
+    subprocess.run(["rm", "-rf", "--", str(tmp_path)], check=False)
 
 
 @pytest.fixture
