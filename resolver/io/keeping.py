@@ -32,7 +32,7 @@ from .packs import list_packs, pack_state
 from .payload import Payload
 from .payloads import PayloadStore, area_for, pack_area, pack_areas
 from .records import installed_holdings, verify_distribution
-from .snapshots import SnapshotStore, new_id, timestamp
+from .snapshots import SnapshotStore, timestamp
 from .staging import Flaw
 from .storage import Storage
 from .workspace import Workspace
@@ -191,7 +191,7 @@ class Keeping:
         return take_snapshot(
             environment,
             self.snapshot_packs(),
-            id=new_id(created),
+            id=self.snapshots.next_id(created),
             created=created,
             reason=reason,
             label=label,

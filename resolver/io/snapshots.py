@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ _LARGEST_IMPORT = 64 * 1024 * 1024
 """Bytes of a file that may be imported; a snapshot of 200 distributions has about 50 kB."""
 
 _MOST_NAMED = 5
+
+_STAMP = re.compile(r"\d{8}-\d{6}-\d{3}")
+"""What an id of ours begins with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,12 @@ def new_id(created: str) -> str:
     return f"{digits[:8]}-{digits[8:14]}-{digits[14:17]}{secrets.token_hex(2)}"
 
 
+def _stamp(snapshot_id: str) -> str:
+    """The time in an id, to the millisecond; empty for an id of another making."""
+    found = _STAMP.match(snapshot_id)
+    return found[0] if found else ""
+
+
 class SnapshotStore:
     """The snapshots in the state folder. Every method blocks; writers hold the transaction lock."""
 
@@ -54,6 +64,18 @@ class SnapshotStore:
         """
         self._folder = state_dir / "snapshots"
         self._before_save = before_save
+
+    def next_id(self, created: str) -> str:
+        """An id for a snapshot taken then, greater than every other, also where the clock was set back.
+
+        What was taken later must sort as later: the oldest are the first to go.
+        """
+        fresh = new_id(created)
+        newest = max((_stamp(path.stem) for path in self._files()), default="")
+        if _stamp(fresh) > newest:
+            return fresh
+        counted = f"{int(newest.replace('-', '')) + 1:017d}"
+        return f"{counted[:8]}-{counted[8:14]}-{counted[14:]}{fresh[-4:]}"
 
     def save(self, snapshot: Snapshot) -> Snapshot:
         """Keep it; durable when this returns.
@@ -92,7 +114,9 @@ class SnapshotStore:
                         file=str(path),
                     )
                 )
-        snapshots.sort(key=lambda each: (each.created, each.id), reverse=True)
+        snapshots.sort(
+            key=lambda each: (_stamp(each.id) or _stamp(new_id(each.created)), each.id), reverse=True
+        )
         return SnapshotList(snapshots=tuple(snapshots), findings=tuple(findings))
 
     def get(self, name: str) -> Snapshot:
@@ -186,7 +210,7 @@ class SnapshotStore:
         if same is not None:
             if replace(snapshot, label=same.label, pinned=same.pinned) == same:
                 return same  # It came from here; a name or pin it was given since stays.
-            snapshot = replace(snapshot, id=new_id(timestamp()))
+            snapshot = replace(snapshot, id=self.next_id(timestamp()))
         if any(each.label == snapshot.label and each.id != snapshot.id for each in known):
             snapshot = replace(snapshot, label="")
         return self.save(replace(snapshot, pinned=True))

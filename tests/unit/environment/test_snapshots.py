@@ -90,6 +90,19 @@ def test_ids_sort_by_time_and_are_unique() -> None:
     assert timestamp() > late
 
 
+def test_what_is_taken_later_sorts_as_later_although_the_clock_was_set_back(store: SnapshotStore) -> None:
+    """Retention lets the oldest go first, and must not take the newest for it."""
+    first = store.save(
+        snapshot(id=store.next_id("2026-06-01T00:00:00.000Z"), created="2026-06-01T00:00:00.000Z")
+    )
+    yesterday = "2026-05-31T00:00:00.000Z"
+    later = [store.save(snapshot(id=store.next_id(yesterday), created=yesterday)) for _ in range(3)]
+    assert [each.id for each in store.list().snapshots] == [each.id for each in (*reversed(later), first)]
+    assert len({each.id for each in later}) == 3
+    beyond = store.next_id("2026-06-01T00:00:59.999Z")
+    assert beyond.startswith("20260601-000059-999"), "the clock has caught up"
+
+
 @pytest.mark.parametrize("distributions", [(), (SnapshotDistribution(name="", version="1"),)])
 def test_an_empty_list_is_refused(
     store: SnapshotStore, distributions: tuple[SnapshotDistribution, ...]
