@@ -50,10 +50,10 @@ class Keeping:
         self.python = python
         self.state = workspace.state
         self.area = area_for(python)
+        self._pack_area: Path | None = None
         refuse_linked_folders(self.state, (self.area, *self._pack_areas))
         self.payloads = PayloadStore(self.area)
         self.snapshots = SnapshotStore(workspace.state, before_save=self._join)
-        self._pack_area: Path | None = None
         self._flaws = {
             name: tuple(str(label) for label in labels)
             for name, labels in _read_object(self.state / FLAWS).items()
@@ -69,11 +69,9 @@ class Keeping:
 
     @property
     def pack_payloads(self) -> PayloadStore:
-        """The payloads of packs. Nothing is tried out where there is no doubt."""
-        used = [area for area in self._pack_areas if (area / "payloads").is_dir()]
-        if len(used) > 1:
-            used = [self.pack_area]
-        return PayloadStore(used[0] if used else self._pack_areas[0])
+        """The payloads of packs; in the other area where only that has some, from before a volume was mounted."""
+        used = (area for area in self._pack_areas if (area / "payloads").is_dir())
+        return PayloadStore(next(used, self.pack_area))
 
     @property
     def storage(self) -> Storage:
@@ -101,7 +99,9 @@ class Keeping:
 
     @property
     def _pack_areas(self) -> tuple[Path, Path]:
-        return pack_areas(self.workspace.custom_nodes[0])
+        """First the one in use."""
+        first, second = pack_areas(self.workspace.custom_nodes[0])
+        return (first, second) if self.pack_area == first else (second, first)
 
     @property
     def roots(self) -> tuple[Path, ...]:

@@ -46,7 +46,7 @@ class Storage:
         snapshots: SnapshotStore,
         full_copies: Sequence[FullCopies] = (),
     ) -> None:
-        """`pack_areas` are the places where packs may be kept; none of the folders need exist. Writes nothing."""
+        """`pack_areas` are the places where packs may be kept, first the one in use. Writes nothing."""
         self.state = state
         self._area = area
         self._pack_areas = tuple(pack_areas)
@@ -56,18 +56,13 @@ class Storage:
     # --- who else keeps ---------------------------------------------------------------------------------------
 
     def join(self) -> None:
-        """Every area knows that this state folder keeps snapshots; where none can be written, it is passed over.
+        """Every area in use knows that this state folder keeps snapshots; one that cannot be written is passed over.
 
         Nothing can be put aside there either, by us.
         """
-        with suppress(OSError):
-            keepers.join(self._area, self.state)
-        for area in self._pack_areas:
-            try:
+        for area in (self._area, *self._pack_areas[:1]):
+            with suppress(OSError):
                 keepers.join(area, self.state)
-            except OSError:
-                continue
-            break  # One is enough: all of them are asked.
 
     def leave(self) -> None:
         """No area knows of this state folder; for one without any snapshot."""
