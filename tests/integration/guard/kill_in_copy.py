@@ -46,6 +46,6 @@ if __name__ == "__main__":
     elif where == "published":
         die_after(objects.os, "replace", int(count))
     else:
-        die_after(importlib.import_module(f"{room}.guard"), "write_inventory", 1)
+        die_after(importlib.import_module(f"{room}.guard.making"), "write_inventory", 1)
     cli: Any = importlib.import_module("comfyui_safe_install.resolver.cli")
     sys.exit(cli.main(sys.argv[2:]))
