@@ -16,6 +16,7 @@ from ..errors import CancelledError, SafeInstallError
 from ..ports import Kept
 from .applying import Applier
 from .baseline import read_baseline
+from .fetching import fetch_again
 from .in_force import IN_FORCE, in_force
 from .movement import Movement
 from .order import Applied, Order
@@ -121,7 +122,7 @@ class Repair:
             ]
             pins = {each.name: each.version for each in plan.mendings if not each.payload}
             if pins:
-                arrivals.append(self._fill(stage / "whole", pins, plan.hashes))
+                arrivals.append(self._fetch(stage / "whole", pins, plan.hashes))
             for arrival in (*arrivals, *self._other_versions(stage, plan)):
                 for holding in arrival.holdings:
                     listed.setdefault(holding.distribution.name, []).extend(holding.files)
@@ -185,22 +186,8 @@ class Repair:
                 return payload
         return None
 
-    def _fill(self, folder: Path, pins: Mapping[str, str], hashes: Mapping[str, tuple[str, ...]]) -> Arrival:
-        """These versions, from uv's cache where it has them, else from the index."""
-        site, cancel = self.session.site, self.session.cancel
-        known = {name: hashes[name] for name in pins if hashes.get(name)}
-
-        def fill(*, offline: bool) -> Arrival:
-            lock = site.lock_pins(pins, known, offline=offline, cancel=cancel)
-            place = folder / ("from-cache" if offline else "from-index")
-            return site.fill_stage(lock, place, pins, allow_builds=False, offline=offline, cancel=cancel)
-
-        try:
-            return fill(offline=True)
-        except CancelledError:
-            raise
-        except SafeInstallError:
-            return fill(offline=False)
+    def _fetch(self, folder: Path, pins: Mapping[str, str], hashes: Mapping[str, tuple[str, ...]]) -> Arrival:
+        return fetch_again(self.session.site, folder, pins, hashes, self.session.cancel)
 
     def _other_versions(self, stage: Path, plan: RepairPlan) -> list[Arrival]:
         """Wheels of torn versions that go away and have no RECORD: only they tell which files to take along."""
@@ -213,7 +200,7 @@ class Repair:
         found = []
         for name, version in without.items():
             try:
-                found.append(self._fill(stage / f"other-{name}", {name: version}, {}))
+                found.append(self._fetch(stage / f"other-{name}", {name: version}, {}))
             except CancelledError:
                 raise
             except SafeInstallError:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..core.snapshot import Snapshot
 from ..core.swap_types import Arrival
 from ..core.types import Environment, Finding
-from ..errors import CancelledError, Hint, RefusedError, SafeInstallError
+from ..errors import Hint, RefusedError, SafeInstallError
 from ..ports import Kept
 from ..transaction.history import last_committed
 from .apply_errors import plan_outdated
 from .applying import Applied, Applier, Order
 from .deferring import Claims
+from .fetching import fetch_again
 from .guarding import GuardedReturn, full_cannot_wait, plan_full
 from .in_force import IN_FORCE, InForce
 from .movement import Movement
@@ -136,7 +136,8 @@ class Rollback:
             site = self.session.site
             arrivals = [site.payload_arrival(payload, names) for payload, names in by_payload.values()]
             if fetched:
-                arrivals.append(self._fill(stage, fetched, plan.snapshot))
+                hashes = {each.name: each.hashes for each in plan.snapshot.distributions}
+                arrivals.append(fetch_again(site, stage, fetched, hashes, self.session.cancel))
             return tuple(arrivals)
 
         expected = dict(plan.environment.versions)
@@ -181,25 +182,6 @@ class Rollback:
             site=session.site, report=session.report, cancel=session.cancel, begun=session.begun
         )
         return applier.apply(order)
-
-    def _fill(self, stage: Path, fetched: Mapping[str, str], snapshot: Snapshot) -> Arrival:
-        """The same versions, from uv's cache where it has them, else from the index."""
-        site, cancel = self.session.site, self.session.cancel
-        hashes = {
-            each.name: each.hashes for each in snapshot.distributions if each.name in fetched and each.hashes
-        }
-
-        def fill(*, offline: bool) -> Arrival:
-            lock = site.lock_pins(fetched, hashes, offline=offline, cancel=cancel)
-            folder = stage / ("from-cache" if offline else "from-index")
-            return site.fill_stage(lock, folder, fetched, allow_builds=False, offline=offline, cancel=cancel)
-
-        try:
-            return fill(offline=True)
-        except CancelledError:
-            raise
-        except SafeInstallError:
-            return fill(offline=False)
 
 
 def _ways_of(item: Restoration, payload: Kept) -> tuple[tuple[Path, Path], ...]:

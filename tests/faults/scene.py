@@ -18,14 +18,12 @@ from uv import find_uv_bin
 from comfyui_safe_install.tests.kit.furnishing import furnish
 from comfyui_safe_install.tests.kit.installation import Answer, Installation, State, differences
 from comfyui_safe_install.tests.kit.package import ROOT
+from comfyui_safe_install.tests.kit.trees import by_size_and_time
 
 BEFORE, AFTER = "before", "after"
 
 PLANNING = "planning"
 """The phase in which there is no transaction yet."""
-
-_LOCKS = frozenset({"lock", "lock.owner", ".lock.next"})
-"""What a killed holder leaves; the next one takes it over."""
 
 STRUCK = Path(__file__).with_name("struck.py")
 
@@ -104,7 +102,7 @@ class Scene:
 
     def _put_by(self) -> None:
         here = self.here
-        self.before, self.kept = here.tree(), tuple(files_aside(here))
+        self.before, self.kept = here.tree(), tuple(here.files_aside())
         self.roots = here.site().roots
         self.journals = frozenset(here.state.glob("transactions/[0-9]*/journal.jsonl"))
         shutil.copytree(here.comfy, self.start, symlinks=True)
@@ -204,7 +202,7 @@ class Scene:
         wrong += self._recover(bare=bare)
         if by_size_and_time(here.comfy) != settled:
             wrong.append("a second recovery changed something")
-        wrong += self._stray(files_aside(here), begun=bool(states), committed=expected == AFTER)
+        wrong += self._stray(here.files_aside(), begun=bool(states), committed=expected == AFTER)
         return found or "outside", wrong + self._next_works(expected)
 
     def _recover(self, *, bare: bool) -> list[str]:
@@ -250,7 +248,7 @@ class Scene:
         off = differences(goal, here.tree())
         if answer.code != 0 or off:
             return [f"the next change failed: {_short(answer)} {off[:3]}"]
-        left = [path for path in files_aside(here) if not _is_kept(path)]
+        left = [path for path in here.files_aside() if not _is_kept(path)]
         return [f"stray after the next change: {left[:5]}"] if left else []
 
 
@@ -261,21 +259,3 @@ def _is_kept(path: str) -> bool:
 
 def _short(answer: Answer) -> str:
     return f"exit code {answer.code} {answer.document.get('error', {}).get('message', '')}"
-
-
-def files_aside(here: Installation) -> list[str]:
-    """The files in our hidden folders; neither folders that are empty nor locks count."""
-    return [
-        path
-        for path in here.leftovers()
-        if not (here.comfy / path).is_dir() and Path(path).name not in _LOCKS
-    ]
-
-
-def by_size_and_time(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Everything below a folder, by what a change would change."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        info = os.lstat(path)
-        found[str(path)] = (info.st_mode, info.st_size, info.st_mtime_ns)
-    return found

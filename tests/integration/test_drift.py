@@ -13,7 +13,7 @@ import pytest
 from uv import find_uv_bin
 
 from comfyui_safe_install.tests.kit.installation import Answer, Installation
-from comfyui_safe_install.tests.kit.waiting import wait_until
+from comfyui_safe_install.tests.kit.tearing import tear
 from comfyui_safe_install.tests.kit.wheels import make_wheel
 
 
@@ -167,17 +167,7 @@ def test_a_kill_between_commit_and_baseline_is_no_drift(settled: Installation) -
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_an_installer_that_was_killed(settled: Installation) -> None:
     """A torn distribution is told from a whole one, with the tool that probably tore it."""
-    files = {f"big/m{number}.py": f"N = {number}\n" for number in range(4000)}
-    settled.wheel("big", "1.0", files={"big/__init__.py": "", **files})
-    info = settled.venv.site_packages / "big-1.0.dist-info"
-    process = subprocess.Popen(
-        [find_uv_bin(), "pip", "install", "-q", "--python", str(settled.venv.python),
-         "--link-mode", "copy", "big"]
-    )  # fmt: skip
-    wait_until(lambda: info.exists() or process.poll() is not None)
-    process.kill()
-    process.wait()
-    assert not (info / "INSTALLER").exists()
+    tear(settled, modules=4000)
     found = only([each for each in drift(settled) if each["code"] != "drift-unowned"])
     assert (found["code"], found["name"]) == ("drift-torn", "big")
     assert "interrupted" in found["who"] or "killed" in found["who"]

@@ -19,6 +19,7 @@ import pytest
 from comfyui_safe_install.tests.kit.furnishing import furnish
 from comfyui_safe_install.tests.kit.installation import Installation, State, differences
 from comfyui_safe_install.tests.kit.package import ROOT
+from comfyui_safe_install.tests.kit.trees import by_size_and_time
 from comfyui_safe_install.tests.kit.waiting import wait_until
 
 pytestmark = [
@@ -71,7 +72,7 @@ class Story:
 
     def tell(self) -> None:
         """Kill after every line there is, and once not at all, which shows the end of the story."""
-        self.before, self.kept = self.here.tree(), files_aside(self.here)
+        self.before, self.kept = self.here.tree(), self.here.files_aside()
         self.roots = self.here.site().roots
         self.old_journals = set(self.here.state.glob("transactions/[0-9]*/journal.jsonl"))
         shutil.copytree(self.here.comfy, self.copy, symlinks=True)
@@ -115,29 +116,15 @@ class Story:
         recovery(here, self.roots)
         assert by_size_and_time(here.comfy) == settled, f"line {line}: a second recovery changed something"
         if committed:
-            assert [path for path in files_aside(here) if "/payloads/" not in path] == [], line
+            assert [path for path in here.files_aside() if "/payloads/" not in path] == [], line
             return
         # A pack that waited for a transaction which never came to be is swept by the next change.
-        waiting = [path for path in files_aside(here) if not states and "/incoming/" in path]
-        assert [path for path in files_aside(here) if path not in waiting] == self.kept, line
+        waiting = [path for path in here.files_aside() if not states and "/incoming/" in path]
+        assert [path for path in here.files_aside() if path not in waiting] == self.kept, line
         if line % EVERY == 0 or waiting:
             assert here.run(*self.command).applied
             assert differences(self.after, here.tree()) == [], line
-            assert [path for path in files_aside(here) if "/payloads/" not in path] == [], line
-
-
-def files_aside(here: Installation) -> list[str]:
-    """The files in our hidden folders; folders that are empty do not count."""
-    return [path for path in here.leftovers() if not (here.comfy / path).is_dir()]
-
-
-def by_size_and_time(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Everything below a folder, by what a change would change."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        info = path.lstat()
-        found[str(path)] = (info.st_mode, info.st_size, info.st_mtime_ns)
-    return found
+            assert [path for path in here.files_aside() if "/payloads/" not in path] == [], line
 
 
 def test_an_install_killed_after_any_line_is_before_or_after(here: Installation) -> None:
@@ -192,4 +179,4 @@ def test_a_pack_that_waited_for_a_killed_plan_is_swept_and_a_living_one_is_not(h
         assert len(list(waiting.iterdir())) == 1, "one was swept, the other is in use"
         children[1].send_signal(signal.SIGTERM)
         assert here.finish(children[1]).code == 1
-    assert files_aside(here) == []
+    assert here.files_aside() == []

@@ -11,7 +11,7 @@ from uv import find_uv_bin
 
 from comfyui_safe_install.tests.kit.index import EVERYTHING, Fault, IndexServer
 from comfyui_safe_install.tests.kit.installation import Installation, differences
-from comfyui_safe_install.tests.kit.waiting import wait_until
+from comfyui_safe_install.tests.kit.tearing import tear
 
 _WHOLE = """
 import base64, hashlib, importlib.metadata, pathlib
@@ -128,17 +128,7 @@ def test_an_upgrade_that_was_killed(settled: Installation) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_an_install_that_was_really_killed(settled: Installation) -> None:
     """What uv left half done becomes whole."""
-    files = {f"big/m{number}.py": f"N = {number}\n" for number in range(1500)}
-    settled.wheel("big", "1.0", files={"big/__init__.py": "", **files})
-    info = settled.venv.site_packages / "big-1.0.dist-info"
-    process = subprocess.Popen(
-        [find_uv_bin(), "pip", "install", "-q", "--python", str(settled.venv.python),
-         "--link-mode", "copy", "big"]
-    )  # fmt: skip
-    wait_until(lambda: info.exists() or process.poll() is not None)
-    process.kill()
-    process.wait()
-    assert not (info / "INSTALLER").exists()
+    tear(settled, modules=1500)
     assert settled.run("repair", "--yes").applied["steps"] < 100
     assert settled.versions()["big"] == "1.0"
     assert is_whole(settled)

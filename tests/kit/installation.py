@@ -222,8 +222,12 @@ class Installation:
             path for area in areas for path in sorted(area.rglob("*")) if area / "keepers" not in path.parents
         ]
         # The lock file of a killed process is nobody's stage: the next change takes it away.
-        passed_over = ("keepers", "lock", "lock.owner")
+        passed_over = ("keepers", "lock", "lock.owner", ".lock.next")
         return [str(path.relative_to(self.comfy)) for path in found if path.name not in passed_over]
+
+    def files_aside(self) -> list[str]:
+        """The files in our hidden folders; folders that are empty do not count."""
+        return [path for path in self.leftovers() if not (self.comfy / path).is_dir()]
 
 
 def differences(before: State, after: State, *, expected: Sequence[str] = ()) -> list[str]:

@@ -36,3 +36,12 @@ def hash_tree(root: Path, *, exclude: Sequence[str] = ()) -> dict[str, Entry]:
             else:
                 entries[relative] = ("file", mode, hashlib.sha256(path.read_bytes()).hexdigest())
     return entries
+
+
+def by_size_and_time(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Everything below a folder, by what a change would change: mode, size, time."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        info = os.lstat(path)
+        found[str(path)] = (info.st_mode, info.st_size, info.st_mtime_ns)
+    return found
