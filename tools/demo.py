@@ -66,12 +66,25 @@ def show(folder: Path) -> int:
     begun = time.monotonic()
     safe_install(comfy, "rollback", "--yes", offline=True)
     print(f"  (whole command: {time.monotonic() - begun:.2f} s)")
-    after = tree_digest(comfy)
+    if not same(before, tree_digest(comfy)):
+        return 1
+
+    headline("What somebody else does is noticed, and with a full snapshot undone exactly")
+    safe_install(comfy, "snapshot", "create", "--full", "--label", "good")
+    uv = str(Path(sys.executable).with_name("uv"))
+    run(uv, "pip", "install", "--quiet", "--python", str(python_of(comfy)), "numpy<2", "requests==2.31.0")
+    safe_install(comfy, "verify", fails=True)
+    safe_install(comfy, "rollback", "good", "--yes", offline=True)
+    return 0 if same(before, tree_digest(comfy)) else 1
+
+
+def same(before: str, after: str) -> bool:
+    """Whether the tree is what it was, said."""
     if before != after:
         print("The environment is NOT what it was.", file=sys.stderr)
-        return 1
+        return False
     print(f"\nEvery file of the environment is what it was: sha256 {after[:16]} before and after.")
-    return 0
+    return True
 
 
 def make_workspace(folder: Path, comfy: Path) -> None:
@@ -90,13 +103,13 @@ def make_workspace(folder: Path, comfy: Path) -> None:
     run(str(python_of(comfy)), "-c", "import cv2, numpy, requests, rich")
 
 
-def safe_install(comfy: Path, *arguments: str, offline: bool = False) -> None:
-    """One command of ours, printed before it runs."""
+def safe_install(comfy: Path, *arguments: str, offline: bool = False, fails: bool = False) -> None:
+    """One command of ours, printed before it runs. `fails`: it may find something, and say so by its exit code."""
     env = {**os.environ, "UV_OFFLINE": "1", "UV_CACHE_DIR": str(comfy / "empty-cache")} if offline else None
     shown = [argument.replace(f"{comfy.parent}{os.sep}", "") for argument in arguments]
     print(f"\n$ safe-install --comfyui ComfyUI {' '.join(shown)}", flush=True)
     command = [sys.executable, str(ROOT), "--comfyui", str(comfy), *arguments]
-    subprocess.run(command, check=True, env=env)
+    subprocess.run(command, check=not fails, env=env)
 
 
 def run(*command: str) -> None:
