@@ -12,13 +12,16 @@ from pathlib import Path
 
 from ..transaction import fs
 
+TRASH = "trash"
+"""Folder name in an area."""
+
 
 class Trash:
     """The trash of one area. Every method blocks; callers hold the transaction lock."""
 
     def __init__(self, area: Path) -> None:
         """Makes nothing."""
-        self.folder = area / "trash"
+        self.folder = area / TRASH
 
     @property
     def _is_elsewhere(self) -> bool:

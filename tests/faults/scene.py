@@ -233,6 +233,7 @@ class Scene:
             left = [path for path in aside if path not in self.kept and "/guard/" not in path]
             left = [path for path in left if begun or "/incoming/" not in path]
             left += [f"-{path}" for path in self.kept if path not in aside]
+        left = [path for path in left if "/trash/" not in path]  # Swept by the next change, too.
         return [f"stray: {left[:5]}"] if left else []
 
     def _next_works(self, state: str) -> list[str]:

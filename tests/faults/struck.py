@@ -214,7 +214,8 @@ def _wrap(fault: Fault) -> None:
         def part() -> None:
             """What a power cut leaves of the end of a file: a part of the line, or nothing but zeros."""
             length = fault.random.randint(0, len(data))
-            torn = fault.random.choice([data[:length], bytes(length), data[:length] + b"\0" * 7])
+            begun = bytes(data[:length])
+            torn = fault.random.choice([begun, bytes(length), begun + b"\0" * 7])
             real_write(descriptor, torn)
             fault.unsynced.pop(_path_of(descriptor), None)
 

@@ -11,9 +11,13 @@ import ctypes
 import hashlib
 import os
 import secrets
+import shutil
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from ..trash import TRASH, remove_if_empty
 
 CHUNK = 1024 * 1024
 _FICLONE = 0x40049409
@@ -86,34 +90,37 @@ def _clone_on_macos(source: str, target: str) -> None:
 
 def can_clone(folder: Path) -> bool:
     """Whether files in this folder can share blocks. It is tried with a small file; False where it cannot be."""
-    source, target = (folder / f".probe-{secrets.token_hex(4)}" for _ in range(2))
-    try:
+
+    def clone(source: Path, target: Path) -> None:
         source.write_bytes(b"probe" * 1000)
         copy_hashed(str(source), str(target), clone=True)
+
+    return _works(folder, clone)
+
+
+def can_link(folder: Path) -> bool:
+    """Whether files in this folder can have two names (exFAT and some network mounts know no such thing)."""
+
+    def link(source: Path, target: Path) -> None:
+        source.touch()
+        os.link(source, target)
+
+    return _works(folder, link)
+
+
+def _works(folder: Path, act: Callable[[Path, Path], None]) -> bool:
+    """Whether the act does not fail. What a kill leaves of it lies in the trash, and is swept with it."""
+    place = folder / TRASH / f"probe-{secrets.token_hex(4)}"
+    try:
+        place.mkdir(parents=True)
+        act(place / "source", place / "target")
     except (OSError, AttributeError):
         return False
     else:
         return True
     finally:
-        for path in (source, target):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-
-
-def can_link(folder: Path) -> bool:
-    """Whether files in this folder can have two names (exFAT and some network mounts know no such thing)."""
-    source, target = (folder / f".probe-{secrets.token_hex(4)}" for _ in range(2))
-    try:
-        source.touch()
-        os.link(source, target)
-    except OSError:
-        return False
-    else:
-        return True
-    finally:
-        for path in (source, target):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        remove_if_empty(place.parent)
 
 
 def is_binary(place: str) -> bool:
