@@ -57,28 +57,22 @@ def _guarded(console: Console, args: argparse.Namespace, *, is_program: bool) ->
         except BaseException as error:  # noqa: BLE001 - shown, never swallowed
             calm_down()
             console.trace(error)
-            failure = _failure(error)
+            failure = _failure(error, interrupted=cancel.is_set())
             console.fail(failure)
             return failure.exit_code
         console.document(document)
         return code
 
 
-def _failure(error: BaseException) -> SafeInstallError:
+def _failure(error: BaseException, *, interrupted: bool) -> SafeInstallError:
     if isinstance(error, SafeInstallError):
         return error
-    if _was_interrupted(error):
+    # What a signal breaks off may end in other words: an archive that cannot be closed, a module half read.
+    if interrupted or isinstance(error, KeyboardInterrupt):
         return CancelledError("interrupted", "Interrupted; everything is as it was before.")
     if isinstance(error, OSError):
         return from_os_error(error)
     return _unexpected(error)
-
-
-def _was_interrupted(error: BaseException) -> bool:
-    """Whether it began with Ctrl-C: closing a half-written archive, say, fails in its own words."""
-    return isinstance(error, KeyboardInterrupt) or (
-        error.__context__ is not None and _was_interrupted(error.__context__)
-    )
 
 
 def _run(

@@ -187,7 +187,7 @@ class Fault:
         self.unsynced.clear()
 
     def _lose_power(self) -> None:
-        for path, length in self.unsynced.items():
+        for path, length in list(self.unsynced.items()):  # Other threads go on.
             with suppress(OSError):
                 os.truncate(path, length)
         for each in list(reversed(self.pending))[: self.random.randint(0, len(self.pending))]:

@@ -36,7 +36,7 @@ class GuardShelf:
     """`<state>/guard`."""
     environment_area: Path
     pack_area: Callable[[], Path]
-    """Called when packs are to be kept; finding the area writes a probe."""
+    """Called when packs are to be kept."""
 
     def store_of(self, path: str) -> ObjectStore:
         """Where the bytes of an entry are kept."""
@@ -44,10 +44,13 @@ class GuardShelf:
         return ObjectStore(area / "guard" / (self._token() or "none"))
 
     def _token(self) -> str:
-        """The name of our folder of objects; empty where there is none yet."""
+        """The name of our folder of objects; empty where there is none yet.
+
+        OSError as it comes where there is one that cannot be read: under a new name all copies would be lost.
+        """
         try:
             text = (self.folder / "id").read_text(encoding="ascii").strip()
-        except (OSError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return ""
         return text if _TOKEN.fullmatch(text) else ""
 

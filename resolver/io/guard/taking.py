@@ -92,6 +92,8 @@ class Taking:
         except FileNotFoundError:
             return None, how
         except PermissionError as error:
+            if error.filename != place:
+                raise  # It is the copy that may not be written.
             self.findings.append(
                 Finding(
                     code="guard-unreadable",

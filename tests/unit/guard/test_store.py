@@ -330,3 +330,17 @@ def test_copying_leaves_nothing_where_it_fails(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         copy_hashed(str(source), str(target))
     assert target.read_bytes() == b"y"
+
+
+def test_a_store_whose_name_cannot_be_read_is_given_no_other(world: World) -> None:
+    """Under a new name every copy made so far would be lost; the error says what the system said."""
+    world.keep("a")
+    name = world.store.folder / "id"
+    kept = name.read_bytes()
+    name.unlink()
+    name.mkdir()
+    with pytest.raises(IsADirectoryError):
+        world.keep("b")
+    name.rmdir()
+    name.write_bytes(kept)
+    assert world.keep("b").stored_files == 0, "everything is there already"
