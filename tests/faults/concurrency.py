@@ -206,7 +206,9 @@ class Campaign:
     # --- the server -----------------------------------------------------------------------------------------
 
     def _ask_server(self, works: dict[int, tuple[str, list[str]]]) -> subprocess.Popen[str]:
-        if self._server is None or self._server.poll() is not None:
+        if self._server is not None and self._server.poll() is not None:
+            self._end_server()  # It was killed after its last answer; its pipes are still open.
+        if self._server is None:
             script = Path(__file__).with_name("concurrency_server.py")
             self._server = subprocess.Popen(
                 [sys.executable, str(script), str(self.world.here.comfy)],
