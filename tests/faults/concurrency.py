@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -239,7 +240,7 @@ class Campaign:
 
     def _end_server(self) -> None:
         if self._server is not None:
-            with self._server as server:
+            with suppress(OSError), self._server as server:  # A pipe that nobody reads any more.
                 server.kill()
             self._server = None
 
