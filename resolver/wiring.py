@@ -8,8 +8,9 @@ from pathlib import Path
 
 from .core.pyproject import read_toml
 from .core.reader import MAX_FILE_BYTES
-from .core.retention import RetentionPolicy, invalid_settings, parse_policy
+from .core.retention import RetentionPolicy, parse_policy
 from .core.rules import Rules, parse_rules
+from .core.settings import Settings, invalid_settings, parse_settings
 from .errors import Hint, UsageError
 from .io.downloads import ask
 from .io.python_probe import ChosenPython, default_python, probe_python
@@ -22,7 +23,15 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
-__all__ = ["LiveSite", "PageProbe", "choose_python", "load_retention", "load_rules", "open_site"]
+__all__ = [
+    "LiveSite",
+    "PageProbe",
+    "choose_python",
+    "load_retention",
+    "load_rules",
+    "load_settings",
+    "open_site",
+]
 
 SHIPPED_RULES = Path(__file__).with_name("rules.toml")
 
@@ -51,16 +60,25 @@ def load_retention(state: Path) -> RetentionPolicy:
 
     Raises UsageError `settings-invalid`.
     """
-    path = state / "settings.toml"
-    if not path.is_file():
-        return RetentionPolicy()
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("keep", {})
-    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
-        raise invalid_settings(f"{path} cannot be read: {error}") from error
+    table = _settings_file(state).get("keep", {})
     if not isinstance(table, dict):
         raise invalid_settings("[keep] must be a table")
     return parse_policy(table)
+
+
+def load_settings(state: Path) -> Settings:
+    """Everything else in `settings.toml`. Reads it anew each time. Raises UsageError `settings-invalid`."""
+    return parse_settings(_settings_file(state))
+
+
+def _settings_file(state: Path) -> dict[str, object]:
+    path = state / "settings.toml"
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(read_regular(path, MAX_FILE_BYTES).decode("utf-8"))
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid_settings(f"{path} cannot be read: {error}") from error
 
 
 def open_site(

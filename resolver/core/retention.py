@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import Hint, SafeInstallError, UsageError
+from ..errors import Hint, SafeInstallError
+from .settings import invalid_settings
 from .snapshot import Snapshot
 from .types import Finding
 
@@ -97,15 +98,6 @@ def parse_policy(table: Mapping[str, object]) -> RetentionPolicy:
         raise invalid_settings("gigabytes in [keep] must be a number, 0 or more")
     return RetentionPolicy(
         snapshots=counts["snapshots"], transactions=counts["transactions"], gigabytes=float(size)
-    )
-
-
-def invalid_settings(why: str) -> UsageError:
-    """The error for settings that make no sense."""
-    return UsageError(
-        "settings-invalid",
-        f"The settings cannot be used: {why}.",
-        hints=(Hint("fix-settings-file", "Correct settings.toml in the state folder, or remove it."),),
     )
 
 
