@@ -76,9 +76,10 @@ def _settings_file(state: Path) -> dict[str, object]:
     if not path.is_file():
         return {}
     try:
-        return tomllib.loads(read_regular(path, MAX_FILE_BYTES).decode("utf-8"))
+        table: dict[str, object] = tomllib.loads(read_regular(path, MAX_FILE_BYTES).decode("utf-8"))
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError, RecursionError) as error:
         raise invalid_settings(f"{path} cannot be read: {error}") from error
+    return table
 
 
 def open_site(

@@ -72,9 +72,7 @@ class Host:
     @property
     def node_types(self) -> Mapping[str, str]:
         """{node type: python module, such as `custom_nodes.Pack` or `nodes`} of everything loaded."""
-        import nodes
-
-        mappings: Mapping[str, Any] = nodes.NODE_CLASS_MAPPINGS
+        mappings: Mapping[str, Any] = _host_nodes().NODE_CLASS_MAPPINGS
         return {
             name: str(getattr(each, "RELATIVE_PYTHON_MODULE", "nodes")) for name, each in mappings.items()
         }
@@ -82,9 +80,7 @@ class Host:
     @property
     def loaded_packs(self) -> Mapping[str, Path]:
         """{name: folder} of the packs that loaded."""
-        import nodes
-
-        loaded: Mapping[str, str] = getattr(nodes, "LOADED_MODULE_DIRS", {})
+        loaded: Mapping[str, str] = getattr(_host_nodes(), "LOADED_MODULE_DIRS", {})
         return {name: Path(folder) for name, folder in loaded.items()}
 
     @property
@@ -106,3 +102,8 @@ class Host:
         """Send an event to one page, or to all. From any thread; nothing is raised, a page may be gone."""
         with contextlib.suppress(Exception):  # A lost event is no reason to stop; pages ask again by GET.
             self.server.send_sync(event, dict(data), client)
+
+
+def _host_nodes() -> Any:
+    """The host's module `nodes`, which our own folder of that name must not be taken for."""
+    return sys.modules["nodes"]
