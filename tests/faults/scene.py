@@ -25,6 +25,9 @@ BEFORE, AFTER = "before", "after"
 PLANNING = "planning"
 """The phase in which there is no transaction yet."""
 
+SWEPT_LATER = ("/trash/", "/guard/")
+"""What was being collected when it was struck, and full copies, which are nobody's until a transaction begins."""
+
 STRUCK = Path(__file__).with_name("struck.py")
 
 
@@ -177,8 +180,13 @@ class Scene:
             if body["kind"] == "state"
         }
 
-    def check(self, ended: Ended, *, bare: bool) -> tuple[str, list[str]]:
-        """Recover (`bare`: with nothing but the standard library): which state it is, and what is wrong."""
+    def check(
+        self, ended: Ended, *, bare: bool, then: bool = True, swept_later: Sequence[str] = SWEPT_LATER
+    ) -> tuple[str, list[str]]:
+        """Recover (`bare`: with nothing but the standard library): which state it is, and what is wrong.
+
+        `then`: make the next change as well. What lies in the folders `swept_later` may stay until then.
+        """
         here = self.here
         wrong: list[str] = []
         states = self.states()
@@ -202,8 +210,8 @@ class Scene:
         wrong += self._recover(bare=bare)
         if by_size_and_time(here.comfy) != settled:
             wrong.append("a second recovery changed something")
-        wrong += self._stray(here.files_aside(), begun=bool(states), committed=expected == AFTER)
-        return found or "outside", wrong + self._next_works(expected)
+        wrong += self._stray(states, swept_later)
+        return found or "outside", wrong + (self._next_works(expected) if then else [])
 
     def _recover(self, *, bare: bool) -> list[str]:
         if not bare:
@@ -224,24 +232,25 @@ class Scene:
         names = [each.metadata["Name"].lower() for each in importlib.metadata.distributions(path=folder)]
         return [f"{name} is listed twice" for name in sorted({n for n in names if names.count(n) > 1})]
 
-    def _stray(self, aside: Sequence[str], *, begun: bool, committed: bool) -> list[str]:
-        """What should not be there after a recovery. What waited for a transaction is swept by the next change."""
-        if committed:
-            left = [path for path in aside if not _is_kept(path) and "/trash/" not in path]
+    def _stray(self, states: Sequence[str], swept_later: Sequence[str]) -> list[str]:
+        """What should not be there after a recovery, and (with a minus) what should and is not."""
+        aside, gone = self.here.files_aside(), []
+        if "committed" in states:
+            more = [path for path in aside if not _is_kept(path)]
         else:
-            # Full copies are made before a transaction begins, and nobody's until one names them.
-            left = [path for path in aside if path not in self.kept and "/guard/" not in path]
-            left = [path for path in left if begun or "/incoming/" not in path]
-            left += [f"-{path}" for path in self.kept if path not in aside]
-        left = [path for path in left if "/trash/" not in path]  # Swept by the next change, too.
+            # A pack that waited for a transaction which never came to be is swept by the next change.
+            more = [path for path in aside if path not in self.kept and (states or "/incoming/" not in path)]
+            gone = [f"-{path}" for path in self.kept if path not in aside]
+        left = [path for path in more if not any(folder in path for folder in swept_later)] + gone
         return [f"stray: {left[:5]}"] if left else []
 
     def _next_works(self, state: str) -> list[str]:
         """What the user does next: the same again, or (it was done) the way back."""
         here = self.here
         for waiting in here.comfy.glob("**/.safe-install/incoming/*"):
-            # A folder of the last minute may belong to a process that has not taken its lock yet.
-            os.utime(waiting, (0, 0))
+            if not (waiting / ".lock.owner").exists():
+                # A folder of the last minute may belong to a process that has not taken its lock yet.
+                os.utime(waiting, (0, 0))
         if state == BEFORE:
             answer, goal = here.run(*self.command), self.after
         else:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from comfyui_safe_install.tests.kit.furnishing import furnish
-from comfyui_safe_install.tests.kit.installation import Installation, State, differences
-from comfyui_safe_install.tests.kit.package import ROOT
-from comfyui_safe_install.tests.kit.trees import by_size_and_time
+from comfyui_safe_install.tests.faults.scene import PLANNING, Scene
+from comfyui_safe_install.tests.kit.installation import Installation
 from comfyui_safe_install.tests.kit.waiting import wait_until
 
 pytestmark = [
@@ -32,116 +25,31 @@ EVERY = 4
 """Of the kills after which everything was undone, each so manieth is followed by the next try."""
 
 
-Recovery = Callable[[Installation, Sequence[Path]], None]
+def kill_after_every_line(scene: Scene) -> Counter[str]:
+    """Kill after every journal line there is, recover, and look; in which phases the kills fell."""
+    phases: Counter[str] = Counter()
+    line = 1
+    while True:
+        scene.begin_anew()
+        ended = scene.end(scene.here.start(*scene.command, kill_after=line))
+        if ended.code != -signal.SIGKILL:
+            assert ended.code == 0, ended
+            return phases
+        phases[ended.phase] += 1
+        then = line % EVERY == 0 or ended.phase == PLANNING
+        _, wrong = scene.check(ended, bare=line % 5 == 0, then=then, swept_later=())
+        assert wrong == [], line
+        line += 1
 
 
-def by_command(here: Installation, _roots: Sequence[Path]) -> None:
-    """What a user types."""
-    answer = here.run("recover")
-    assert answer.code == 0, answer
-
-
-def by_bare_interpreter(here: Installation, roots: Sequence[Path]) -> None:
-    """What works when no package can be imported any more."""
-    done = subprocess.run(
-        [sys.executable, "-I", str(ROOT / "resolver" / "transaction"), f"--state={here.state}",
-         *(f"--root={root}" for root in roots)],
-        check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-@dataclass
-class Story:
-    """A command that is killed again and again, each time from the same start."""
-
-    here: Installation
-    command: list[str]
-    before: State = field(default_factory=dict)
-    after: State = field(default_factory=dict)
-    kept: list[str] = field(default_factory=list)
-    """Files in our hidden folders at the start."""
-    old_journals: set[Path] = field(default_factory=set)
-    roots: tuple[Path, ...] = ()
-    phases: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def copy(self) -> Path:
-        """The start, put by."""
-        return self.here.root / "start"
-
-    def tell(self) -> None:
-        """Kill after every line there is, and once not at all, which shows the end of the story."""
-        self.before, self.kept = self.here.tree(), self.here.files_aside()
-        self.roots = self.here.site().roots
-        self.old_journals = set(self.here.state.glob("transactions/[0-9]*/journal.jsonl"))
-        shutil.copytree(self.here.comfy, self.copy, symlinks=True)
-        assert self.here.run(*self.command).applied
-        self.after = self.here.tree()
-        lines = 1
-        while self.ends_killed(lines):
-            lines += 1
-
-    def ends_killed(self, lines: int) -> bool:
-        """Whether the process lived to write so many lines; whatever it left is recovered and looked at."""
-        self.begin_anew()
-        answer = self.here.finish(self.here.start(*self.command, kill_after=lines))
-        if answer.code != -signal.SIGKILL:
-            assert answer.code == 0, answer
-            return False
-        states = self.journalled_states()
-        self.phases[states[-1] if states else "unborn"] += 1
-        recovery = by_bare_interpreter if lines % 5 == 0 else by_command
-        self.check(recovery, states, lines)
-        return True
-
-    def begin_anew(self) -> None:
-        """Everything as at the start, at the same place."""
-        shutil.rmtree(self.here.comfy)
-        subprocess.run(["cp", "-a", str(self.copy), str(self.here.comfy)], check=True)
-
-    def journalled_states(self) -> list[str]:
-        """The states its journal holds; none where it was killed before its first line counted."""
-        journals = set(self.here.state.glob("transactions/[0-9]*/journal.jsonl")) - self.old_journals
-        bodies = [json.loads(line)["body"] for path in journals for line in path.read_text().splitlines()]
-        return [body["state"] for body in bodies if body["kind"] == "state"]
-
-    def check(self, recovery: Recovery, states: list[str], line: int) -> None:
-        """Exactly before or exactly after, nothing left over, and a second recovery does nothing."""
-        here, committed = self.here, "committed" in states
-        recovery(here, self.roots)
-        assert differences(self.after if committed else self.before, here.tree()) == [], line
-        here.versions()
-        settled = by_size_and_time(here.comfy)
-        recovery(here, self.roots)
-        assert by_size_and_time(here.comfy) == settled, f"line {line}: a second recovery changed something"
-        if committed:
-            assert [path for path in here.files_aside() if "/payloads/" not in path] == [], line
-            return
-        # A pack that waited for a transaction which never came to be is swept by the next change.
-        waiting = [path for path in here.files_aside() if not states and "/incoming/" in path]
-        assert [path for path in here.files_aside() if path not in waiting] == self.kept, line
-        if line % EVERY == 0 or waiting:
-            assert here.run(*self.command).applied
-            assert differences(self.after, here.tree()) == [], line
-            assert [path for path in here.files_aside() if "/payloads/" not in path] == [], line
-
-
-def test_an_install_killed_after_any_line_is_before_or_after(here: Installation) -> None:
-    """Distributions of every shape, two owners of one folder, an unowned file and two packs move together."""
-    story = Story(here, furnish(here))
-    story.tell()
-    assert story.phases["applying"] > 20
-    assert {"unborn", "staged", "tried", "applying", "verifying", "committed"} <= story.phases.keys()
-
-
-def test_a_rollback_killed_after_any_line_is_before_or_after(here: Installation) -> None:
-    """The way back is a transaction like any other, and its kill costs neither state."""
-    assert here.run(*furnish(here)).applied
-    story = Story(here, ["rollback", "--yes"])
-    story.tell()
-    assert story.phases["applying"] > 20
-    assert {"unborn", "staged", "tried", "applying", "verifying", "committed"} <= story.phases.keys()
+@pytest.mark.parametrize("make", [Scene.of_install, Scene.of_rollback], ids=["install", "rollback"])
+def test_a_change_killed_after_any_line_is_before_or_after(
+    make: Callable[[Installation], Scene], here: Installation
+) -> None:
+    """Everything there is to move moves together; the way back is a transaction like any other."""
+    phases = kill_after_every_line(make(here))
+    assert phases["applying"] > 20
+    assert {PLANNING, "staged", "tried", "applying", "verifying", "committed"} <= phases.keys()
 
 
 def test_decisions_of_a_process_killed_at_its_commit_are_recorded(here: Installation) -> None:
@@ -152,7 +60,7 @@ def test_decisions_of_a_process_killed_at_its_commit_are_recorded(here: Installa
     assert here.run("install", here.source("old", "tool==1.0"), "--yes").applied
     killed = here.start("install", here.source("new", "tool>=2"), "--yes", kill_after="committed")
     assert here.finish(killed).code == -signal.SIGKILL
-    by_command(here, ())
+    assert here.run("recover").code == 0
     assert here.versions()["tool"] == "2.0"
     assert not (here.state / "record.jsonl").exists()
 
