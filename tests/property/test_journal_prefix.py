@@ -240,10 +240,8 @@ def test_every_prefix_of_one_that_waits_recovers_to_before_or_after(
     in_folder(lambda base: cut_everywhere(base, story, end, data))
 
 
-def cut_everywhere(
-    base: Path, story: tuple[Model, list[tuple[str, str, str, int]]], end: str, data: st.DataObject
-) -> None:
-    """Record one story and recover from a crash at each of its lines."""
+def film_of(base: Path, story: tuple[Model, list[tuple[str, str, str, int]]], end: str) -> Film:
+    """The story, acted out in `base` and recorded line by line."""
     model, plan = story
     (base / "world" / "tree").mkdir(parents=True)
     (base / "world" / "state").mkdir()
@@ -251,6 +249,14 @@ def cut_everywhere(
     film = Film(base)
     with pytest.MonkeyPatch.context() as monkeypatch:
         record(film, as_steps(base / "world" / "tree", plan), end, monkeypatch)
+    return film
+
+
+def cut_everywhere(
+    base: Path, story: tuple[Model, list[tuple[str, str, str, int]]], end: str, data: st.DataObject
+) -> None:
+    """Record one story and recover from a crash at each of its lines."""
+    film = film_of(base, story, end)
     for frame in range(film.frames):
         committed = any(body.get("state") == "committed" for body in film.bodies(frame))
         check(film, frame, frame, 0, committed=committed)
@@ -271,15 +277,9 @@ def test_renames_lost_by_a_power_cut_do_not_matter(
     end: str, story: tuple[Model, list[tuple[str, str, str, int]]], data: st.DataObject
 ) -> None:
     """The tree of any moment since the last sync, under any later journal: recovery still finds its way."""
-    model, plan = story
 
     def run(base: Path) -> None:
-        (base / "world" / "tree").mkdir(parents=True)
-        (base / "world" / "state").mkdir()
-        build(base / "world" / "tree", model)
-        film = Film(base)
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            record(film, as_steps(base / "world" / "tree", plan), end, monkeypatch)
+        film = film_of(base, story, end)
         synced = 0
         for frame in range(film.frames):
             last = film.bodies(frame)[-1]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import shutil
 import sys
 from collections import Counter
 from functools import partial
@@ -27,7 +26,7 @@ from comfyui_safe_install.resolver.transaction.recover import deferred, recover,
 from comfyui_safe_install.resolver.transaction.runner import Transaction  # noqa: E402
 from comfyui_safe_install.resolver.transaction.steps import FilesLockedError  # noqa: E402
 from comfyui_safe_install.tests.kit.locked_files import refuse_renames  # noqa: E402
-from comfyui_safe_install.tests.unit.transaction.kill_driver import dies_at  # noqa: E402
+from comfyui_safe_install.tests.unit.transaction.kill_driver import Ground, dies_at  # noqa: E402
 from comfyui_safe_install.tests.unit.transaction.workshop import Workshop  # noqa: E402
 
 WAITING, BACK, DONE, UNBORN = "waiting", "rolled-back", "committed", "unborn"
@@ -55,23 +54,12 @@ def take_up(workshop: Workshop) -> None:
         transaction.commit()
 
 
-class Driver:
-    """Counts kills, how they ended, and faults."""
+class Driver(Ground):
+    """Counts how they ended, too."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.kills = 0
+        super().__init__(root)
         self.ends: Counter[str] = Counter()
-        self.faults: list[str] = []
-        model = self.fresh()
-        self.before = model.tree()
-        model.install()
-        self.after = model.tree()
-
-    def fresh(self) -> Workshop:
-        """The same tree again, at the same place."""
-        shutil.rmtree(self.root / "w", ignore_errors=True)
-        return Workshop(self.root / "w").fill()
 
     def end_of(self, workshop: Workshop) -> str:
         """How it stands after recovery."""

@@ -72,13 +72,12 @@ def dies_at(point: int, story: Story, *, only: str = "") -> bool:
     os._exit(0)
 
 
-class Driver:
-    """Counts kills and faults."""
+class Ground:
+    """The same small tree, made again for each kill, with how it looks before and after; counts kills and faults."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.kills = 0
-        self.phases: Counter[str] = Counter()
         self.faults: list[str] = []
         model = self.fresh()
         self.before = model.tree()
@@ -89,6 +88,14 @@ class Driver:
         """The same tree again, at the same place."""
         shutil.rmtree(self.root / "w", ignore_errors=True)
         return Workshop(self.root / "w").fill()
+
+
+class Driver(Ground):
+    """Counts in which phases the kills fell, too."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.phases: Counter[str] = Counter()
 
     def recover(self, workshop: Workshop) -> None:
         """What a next start does."""
