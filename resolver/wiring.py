@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
+from typing import cast
 
 from .core.pyproject import read_toml
 from .core.reader import MAX_FILE_BYTES
 from .core.retention import RetentionPolicy, parse_policy
 from .core.rules import Rules, parse_rules
 from .core.settings import Settings, invalid_settings, parse_settings
+from .engine.session import Session
 from .errors import Hint, UsageError
 from .io.downloads import ask
 from .io.python_probe import ChosenPython, default_python, probe_python
 from .io.site import LiveSite
 from .io.workspace import Workspace, open_workspace
+from .ports import Reporter, Silence, Site
 from .transaction.fs import read_regular
 
 try:
@@ -100,6 +104,14 @@ def open_site(
         retention=load_retention(workspace.state),
         refresh=refresh,
     )
+
+
+def session_on(
+    site: LiveSite, report: Reporter | None = None, cancel: threading.Event | None = None
+) -> Session:
+    """What a user can do with it. Blocks in every call; not shared between threads."""
+    # The port's methods take back only what this very site handed out, which no type here can say.
+    return Session(site=cast("Site", site), probe=PageProbe(), report=report or Silence(), cancel=cancel)
 
 
 def choose_python(workspace: Workspace) -> ChosenPython:

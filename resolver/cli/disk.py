@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from ..engine.collecting import collect
 from ..engine.disk_use import disk_use
 from ..engine.exclusion import alone
-from ..ports import Site
 from .console import plain
 from .disk_text import collected_lines, disk_lines
 from .plan_text import finding_lines
@@ -19,7 +17,7 @@ from .work import Outcome, Work
 
 def disk(work: Work, _args: argparse.Namespace) -> Outcome:
     """Show what takes how much."""
-    use = disk_use(cast("Site", work.site))
+    use = disk_use(work.session.site)
     work.console.say(disk_lines(use, work.console.out_style))
     work.console.note(*finding_lines(use.findings, work.console.err_style, verbose=True))
     return Outcome({"ok": True, **use.to_dict()})
@@ -30,7 +28,7 @@ def prune(work: Work, args: argparse.Namespace) -> Outcome:
     policy = work.site.retention
     if args.keep is not None:
         policy = replace(policy, snapshots=args.keep)
-    site = cast("Site", work.site)
+    site = work.session.site
     forgotten: tuple[Path, ...] = ()
     if args.dry_run:
         gone = collect(site, policy, dry_run=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import cast
 
 from ..core.guard import FullCopy, GuardCheck, GuardSettings
 from ..core.inventory import Difference
@@ -12,7 +11,6 @@ from ..core.snapshot import Snapshot
 from ..engine.exclusion import alone
 from ..engine.stillness import look_when_still
 from ..errors import CancelledError, Hint, SafeInstallError
-from ..ports import Site
 from .console import Style, plain
 from .disk_text import size_words
 from .kept_text import snapshot_words
@@ -30,7 +28,7 @@ def guard(work: Work, args: argparse.Namespace) -> Outcome:
     if args.action == "check":
         return _check(work)
     live = work.site.guard
-    with alone(cast("Site", work.site), f"guard {args.action}"):
+    with alone(work.session.site, f"guard {args.action}"):
         if args.action == "off":
             # A file that cannot be read is mended by saying it again.
             live.configure(GuardSettings(on=False, strategy=_strategy(work)))
@@ -49,7 +47,7 @@ def _strategy(work: Work) -> str:
 def _status(work: Work) -> Outcome:
     live = work.site.guard
     settings, store = live.settings, live.store
-    cost, _ = look_when_still(cast("Site", work.site), live.cost, work.session.cancel)
+    cost, _ = look_when_still(work.session.site, live.cost, work.session.cancel)
     method = store.method(live.area, settings.strategy)
     kept, total = store.manifests(), store.total_bytes()
     style = work.console.out_style
@@ -86,7 +84,7 @@ def _check(work: Work) -> Outcome:
     """Hash everything that is kept; exit code 1 where something cannot be brought back."""
     report = work.session.report
     report.stage("guard", "Hashing everything that is kept")
-    with alone(cast("Site", work.site), "guard check"):
+    with alone(work.session.site, "guard check"):
         found = work.site.guard.scrub(
             check=lambda: _go_on(work), progress=lambda done, total: report.progress(done, total, "files")
         )
@@ -135,9 +133,7 @@ def verify_snapshot(work: Work, name: str) -> Outcome:
             ),
         )
     work.session.report.stage("verify", "Comparing every file")
-    found, _ = look_when_still(
-        cast("Site", work.site), lambda: live.compare(snapshot.id), work.session.cancel
-    )
+    found, _ = look_when_still(work.session.site, lambda: live.compare(snapshot.id), work.session.cancel)
     console = work.console
     console.say(_difference_lines(snapshot, found, console.out_style, verbose=console.verbose))
     document = {

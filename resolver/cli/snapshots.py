@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import cast
 
 from ..core.snapshot import Snapshot, SnapshotDiff, diff_snapshots, to_dict
 from ..engine.collecting import remove_snapshot
@@ -13,7 +12,6 @@ from ..engine.exclusion import alone
 from ..engine.guarding import keep_full
 from ..engine.in_force import snapshot_now
 from ..engine.stillness import look_when_still
-from ..ports import Site
 from ..transaction.runner import refuse_unfinished
 from .console import plain
 from .disk_text import freed_lines
@@ -31,7 +29,7 @@ def snapshot(work: Work, args: argparse.Namespace) -> Outcome:
     store = work.site.snapshots
     if args.action == "list":
         found = store.list()
-        sizes = own_bytes(cast("Site", work.site))
+        sizes = own_bytes(work.session.site)
         full = frozenset(work.site.guard.store.manifests())
         work.console.say(list_lines(found.snapshots, sizes, full))
         work.console.note(*finding_lines(found.findings, work.console.err_style, verbose=True))
@@ -65,7 +63,7 @@ def _change(work: Work, args: argparse.Namespace) -> Outcome:
     if args.action == "remove":
         return _remove(work, args.id)
     # The environment must hold still for a new one; the others are about what is stored.
-    with alone(cast("Site", work.site), f"snapshot {args.action}"):
+    with alone(work.session.site, f"snapshot {args.action}"):
         if args.action == "create":
             refuse_unfinished(work.site.state)
             environment = work.site.environment()
@@ -85,7 +83,7 @@ def _change(work: Work, args: argparse.Namespace) -> Outcome:
 
 def _remove(work: Work, name: str) -> Outcome:
     """Take a snapshot away, and what only it kept; one that cannot be read by its whole id."""
-    site = cast("Site", work.site)
+    site = work.session.site
     with alone(site, "snapshot remove"):
         unreadable = work.site.snapshots.has(name) and all(
             each.id != name for each in work.site.snapshots.list().snapshots
@@ -110,7 +108,7 @@ def _named(work: Work, name: str) -> Snapshot:
     if name == NOW:
         site = work.site
         return look_when_still(
-            cast("Site", site), lambda: snapshot_now(site, site.environment(), "now"), work.session.cancel
+            work.session.site, lambda: snapshot_now(site, site.environment(), "now"), work.session.cancel
         )[0]
     return work.site.snapshots.get(name)
 

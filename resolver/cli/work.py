@@ -6,11 +6,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from ..engine.session import Session
-from ..ports import Site
-from ..wiring import LiveSite, PageProbe, open_site
+from ..wiring import LiveSite, open_site, session_on
 from .console import Console
 from .progress import TerminalReporter
 from .signals import CalmDown
@@ -48,6 +46,4 @@ def open_work(
 ) -> Work:
     """The ComfyUI, opened. Starts its interpreter once; writes nothing."""
     site = open_site(comfyui, python=python, state=state, refresh=refresh)
-    # The port's methods take back only what this very site handed out, which no type here can say.
-    session = Session(site=cast("Site", site), probe=PageProbe(), report=reporter, cancel=cancel)
-    return Work(console=console, site=site, session=session, calm_down=calm_down)
+    return Work(console=console, site=site, session=session_on(site, reporter, cancel), calm_down=calm_down)
