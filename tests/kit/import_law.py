@@ -56,20 +56,31 @@ ROOMS: dict[str, Room] = {
         own=("resolver.ports", "resolver.storage_ports", "resolver.core", "resolver.errors"),
         third_party=frozenset({"packaging"}),
     ),
+    "resolver.registry_port": Room(own=("resolver.core", "resolver.errors")),
     "resolver.io": Room(
         own=(
             "resolver.io",
             "resolver.core",
             "resolver.errors",
             "resolver.ports",
+            "resolver.registry_port",
             "resolver.storage_ports",
             "resolver.transaction.deferred.content",
             "resolver.transaction.fs",
         ),
         third_party=frozenset({"packaging", "tomli", "tqdm", "uv", "yaml"}),
+        # Only who asks the Registry waits for it to load.
+        third_party_late=frozenset({"aiohttp"}),
     ),
     "resolver.engine": Room(
-        own=("resolver.engine", "resolver.core", "resolver.ports", "resolver.errors", "resolver.transaction"),
+        own=(
+            "resolver.engine",
+            "resolver.core",
+            "resolver.ports",
+            "resolver.registry_port",
+            "resolver.errors",
+            "resolver.transaction",
+        ),
         third_party=frozenset({"packaging"}),
     ),
     "resolver.at_start": Room(
@@ -83,6 +94,7 @@ ROOMS: dict[str, Room] = {
             "resolver.engine",
             "resolver.errors",
             "resolver.ports",
+            "resolver.registry_port",
             "resolver.transaction",
             "resolver.wiring",
         ),
@@ -93,10 +105,13 @@ ROOMS: dict[str, Room] = {
     "server_routes": Room(
         own=(
             "server_routes",
+            "resolver.core.registry",
+            "resolver.core.registry_judgement",
             "resolver.core.states",
             "resolver.core.types",
             "resolver.engine",
             "resolver.errors",
+            "resolver.registry_port",
             "resolver.wiring",
         ),
         third_party=frozenset({"aiohttp", "pydantic"}),
