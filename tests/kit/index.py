@@ -30,6 +30,12 @@ class Fault(str, Enum):
     TRUNCATED = "truncated"
 
 
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = False
+    request_queue_size = 256
+    """uv opens dozens of connections at once; those a queue of five has no room for are tried again a second later."""
+
+
 class IndexServer:
     """Serves a folder of wheels and sdists as a PEP 503 index with PEP 658 metadata files.
 
@@ -46,8 +52,7 @@ class IndexServer:
         self.requests: Counter[str] = Counter()
         """How often each path was asked for."""
         self._faults: dict[str, Fault] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
-        self._server.daemon_threads = False
+        self._server = _Listener(("127.0.0.1", 0), _handler_for(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
