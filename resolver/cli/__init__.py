@@ -124,6 +124,7 @@ def _run(
             find_comfyui(args.comfyui),
             python=args.python,
             state=args.state,
+            custom_nodes=args.custom_nodes,
             refresh=getattr(args, "refresh", False),
         )
         outcome = commands[args.command](work, args)

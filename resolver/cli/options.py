@@ -19,6 +19,7 @@ GLOBAL_DEFAULTS: dict[str, object] = {
     "comfyui": None,
     "python": None,
     "state": None,
+    "custom_nodes": None,
     "json": False,
     "verbose": False,
     "no_color": False,
@@ -57,6 +58,14 @@ def global_options() -> Parser:
         type=Path,
         metavar="DIR",
         help="Safe Install's own folder (default: in ComfyUI's user folder)",
+    )
+    group.add_argument(
+        "--custom-nodes",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="a folder packs lie in, where ComfyUI is started with another one than its own; may be repeated, "
+        "new packs go to the first (default: as extra_model_paths.yaml says)",
     )
     group.add_argument("--json", action="store_true", help="print exactly one JSON document on stdout")
     group.add_argument(

@@ -161,9 +161,16 @@ class _Commands:
             "go back to a snapshot; without ID to before the last change",
             "rollback --plan",
             "rollback 20260131-120000-123abcd --yes",
+            "rollback --undo 20260131T115900123456Z-12ab",
         )
         rollback.add_argument(
             "id", nargs="?", default="", metavar="ID", help="id, unique beginning of an id, or label"
+        )
+        rollback.add_argument(
+            "--undo",
+            default="",
+            metavar="CHANGE",
+            help="to before this change (its id as `history` shows it), and only if it is still the last one",
         )
         rollback.add_argument("--plan", action="store_true", help="only show what would come back, and how")
         add_yes(rollback)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,8 @@ def open_work(
     python: Path | None,
     state: Path | None,
     refresh: bool,
+    custom_nodes: Sequence[Path] | None = None,
 ) -> Work:
     """The ComfyUI, opened. Starts its interpreter once; writes nothing."""
-    site = open_site(comfyui, python=python, state=state, refresh=refresh)
+    site = open_site(comfyui, python=python, state=state, custom_nodes=custom_nodes, refresh=refresh)
     return Work(console=console, site=site, session=session_on(site, reporter, cancel), calm_down=calm_down)

@@ -10,7 +10,7 @@ from ..core.swap_types import Arrival
 from ..core.types import Environment, Finding
 from ..errors import Hint, RefusedError, SafeInstallError
 from ..ports import Kept
-from ..transaction.history import last_committed
+from ..transaction.history import UNDOES, TransactionRecord, last_committed
 from .apply_errors import plan_outdated
 from .applying import Applied, Applier, Order
 from .deferring import Claims
@@ -50,17 +50,26 @@ class Rollback:
     session: Session
     _found: Moment | None = field(default=None, init=False)
     """What `find` without a name went by."""
+    _undoing: str = field(default="", init=False)
+    """The transaction `find` was to undo."""
 
-    def find(self, name: str = "") -> Snapshot:
+    def find(self, name: str = "", *, undoing: str = "") -> Snapshot:
         """The snapshot of that id, prefix of an id, or label; without a name the one before the last change.
 
-        Raises SafeInstallError `snapshot-not-found`, `snapshot-ambiguous`, `nothing-to-roll-back`.
+        `undoing` is the id of the transaction that must be the last one, now and until it is undone.
+
+        Raises SafeInstallError `snapshot-not-found`, `snapshot-ambiguous`, `nothing-to-roll-back`; RefusedError
+        `not-the-last-change`.
         """
         site = self.session.site
-        self._found = None
+        self._found, self._undoing = None, ""
         if name:
             return site.snapshots.get(name)
         last, self._found = look_when_still(site, lambda: last_committed(site.state), self.session.cancel)
+        if undoing:
+            if last is None or last.id != undoing:
+                raise _not_the_last(undoing, last)
+            self._undoing = undoing
         taken = str(last.summary.get("snapshot") or "") if last else ""
         if taken:
             return site.snapshots.get(taken)
@@ -169,7 +178,7 @@ class Rollback:
         order = Order(
             operation=f"rollback to {plan.snapshot.id}",
             seen=plan.environment,
-            summary=_summary(plan, dists),
+            summary=_summary(plan, dists, self._undoing),
             fill=fill,
             movement=movement,
             # The whole environment is to be as it was then, so nothing may have changed since the plan.
@@ -191,12 +200,24 @@ def _ways_of(item: Restoration, payload: Kept) -> tuple[tuple[Path, Path], ...]:
     return tuple(way for way in payload.ways_back if way[1].as_posix().endswith(f"/{item.name}"))
 
 
-def _summary(plan: RollbackPlan, dists: list[Restoration]) -> dict[str, object]:
+def _not_the_last(wanted: str, last: TransactionRecord | None) -> RefusedError:
+    return RefusedError(
+        "not-the-last-change",
+        f"The change {wanted} is not the last one"
+        + (f"; that is {last.id} ({last.operation})." if last else ": there is none.")
+        + " Nothing was changed.",
+        context={"wanted": wanted, "last": last.id if last else ""},
+        hints=(Hint("see-history", "See `safe-install history`; a snapshot can be named as well."),),
+    )
+
+
+def _summary(plan: RollbackPlan, dists: list[Restoration], undoing: str) -> dict[str, object]:
     """What the history keeps of a rollback."""
     restored = InForce(lock=plan.snapshot.lock, decisions=plan.snapshot.decisions)
     return {
         "fingerprint": plan.fingerprint,
         "target": plan.snapshot.id,
+        **({UNDOES: undoing} if undoing else {}),
         "changes": [
             {"name": item.name, "action": item.how, "from": item.before, "to": item.after} for item in dists
         ],

@@ -54,6 +54,9 @@ class TransactionRecord:
         }
 
 
+UNDOES = "undoes"
+"""Key of a transaction's summary: the id of the one it was made to take back."""
+
 ARCHIVE = "history.jsonl"
 """In the state folder: one line for each transaction whose folder was thrown away (see `archive`)."""
 
