@@ -86,14 +86,15 @@ class Host:
     @property
     def listens_on(self) -> tuple[str, ...]:
         """The addresses given with `--listen`, each one alone; empty where the host does not tell."""
-        address = getattr(self.server, "address", None)
-        if not address:
-            try:
-                from comfy.cli_args import args
+        try:
+            from comfy.cli_args import args
 
-                address = args.listen
-            except (ImportError, AttributeError):
-                return ()
+            address = args.listen
+        except (ImportError, AttributeError):
+            # The server keeps but the first of its addresses (ComfyUI 0.8.0, server.py:1186).
+            address = getattr(self.server, "address", None)
+        if not address:
+            return ()
         return tuple(each.strip() for each in str(address).split(",") if each.strip())
 
     # --- telling clients ------------------------------------------------------------------------------------
