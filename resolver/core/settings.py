@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 from ..errors import Hint, UsageError
 
-_KNOWN = frozenset({"keep", "manager", "registry", "server"})
+_KNOWN = frozenset({"keep", "manager", "registry", "security", "server"})
 PUBLIC_REGISTRY = "https://api.comfy.org"
+SECURITY_LEVELS = ("strong", "normal", "normal-", "weak")
+NETWORK_MODES = ("public", "private", "offline", "personal_cloud")
+"""The words of ComfyUI-Manager 4.3 (data_models, SecurityLevel and NetworkMode)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,21 @@ class ServerSettings:
 
     hosts: tuple[str, ...] = ()
     """Names, beside loopback names and IP addresses, by which browsers may reach this ComfyUI."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecuritySettings:
+    """The table `[security]`: what may be asked for over HTTP, in the words of ComfyUI-Manager's config.ini.
+
+    Counts only where there is no config.ini of Manager's, which otherwise decides.
+    """
+
+    security_level: str = "normal"
+    """strong, normal, normal- or weak."""
+    network_mode: str = "public"
+    """public, private, offline or personal_cloud."""
+    allow_git_url_install: bool = False
+    allow_flagged_nodepack_install: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +62,7 @@ class Settings:
     """Everything in the file but `[keep]`, which `retention` reads."""
 
     server: ServerSettings = field(default_factory=ServerSettings)
+    security: SecuritySettings = field(default_factory=SecuritySettings)
     manager: ManagerSettings = field(default_factory=ManagerSettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
 
@@ -61,6 +80,7 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
     registry = _table(table, "registry", {"url", "offline"})
     return Settings(
         server=ServerSettings(hosts=_hosts(server.get("hosts", []))),
+        security=_security(table),
         manager=ManagerSettings(
             protect=_flag(manager, "manager", "protect", default=True),
             take_over=_flag(manager, "manager", "take_over", default=False),
@@ -88,6 +108,26 @@ def _table(table: Mapping[str, object], name: str, known: set[str]) -> Mapping[s
     if unknown := sorted(value.keys() - known):
         raise invalid_settings(f"[{name}] has no setting {unknown[0]}")
     return value
+
+
+def _security(table: Mapping[str, object]) -> SecuritySettings:
+    given = _table(table, "security", {each.name for each in fields(SecuritySettings)})
+    usual = SecuritySettings()
+    return SecuritySettings(
+        security_level=_word(given, "security_level", usual.security_level, SECURITY_LEVELS),
+        network_mode=_word(given, "network_mode", usual.network_mode, NETWORK_MODES),
+        allow_git_url_install=_flag(given, "security", "allow_git_url_install", default=False),
+        allow_flagged_nodepack_install=_flag(
+            given, "security", "allow_flagged_nodepack_install", default=False
+        ),
+    )
+
+
+def _word(table: Mapping[str, object], key: str, usual: str, known: tuple[str, ...]) -> str:
+    value = table.get(key, usual)
+    if value not in known:
+        raise invalid_settings(f"{key} in [security] must be one of {', '.join(known)}")
+    return str(value)
 
 
 def _flag(table: Mapping[str, object], name: str, key: str, *, default: bool) -> bool:

@@ -22,12 +22,16 @@ def test_every_table_of_the_file_is_read(tmp_path: Path) -> None:
     """The tables stand side by side in one file; host names are compared in small letters."""
     (tmp_path / "settings.toml").write_text(
         '[keep]\nsnapshots = 3\n[server]\nhosts = ["Comfy.LAN"]\n[manager]\ntake_over = true\n'
+        '[security]\nsecurity_level = "weak"\nallow_git_url_install = true\n'
         '[registry]\nurl = "http://127.0.0.1:9/"\noffline = true\n'
     )
     settings = load_settings(tmp_path)
     assert load_retention(tmp_path).snapshots == 3
     assert settings.server.hosts == ("comfy.lan",)
     assert settings.manager.take_over
+    assert settings.security.security_level == "weak"
+    assert settings.security.allow_git_url_install
+    assert settings.security.network_mode == "public"
     assert (settings.registry.url, settings.registry.offline) == ("http://127.0.0.1:9", True)
 
 
@@ -38,6 +42,10 @@ def test_every_table_of_the_file_is_read(tmp_path: Path) -> None:
         ({"server": {"host": []}}, "host"),
         ({"server": {"hosts": "one"}}, "hosts"),
         ({"server": []}, "[server]"),
+        ({"security": {"security_level": "none"}}, "security_level"),
+        ({"security": {"network_mode": 1}}, "network_mode"),
+        ({"security": {"allow_git_url_install": "yes"}}, "allow_git_url_install"),
+        ({"security": {"allow_pip_install": True}}, "allow_pip_install"),
         ({"manager": {"protect": 1}}, "protect"),
         ({"registry": {"url": "ftp://x"}}, "url"),
         ({"registry": {"offline": "no"}}, "offline"),
