@@ -1,0 +1,1 @@
+"""Modules that packs know from ComfyUI. `..imports` lets them be imported by their names there."""
