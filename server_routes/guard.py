@@ -14,6 +14,7 @@ import hmac
 import re
 import secrets
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -126,19 +127,20 @@ async def check(request: web.Request, desk: Desk) -> None:
     facts, door = facts_of(request), Door(token=TOKEN)
     refusal = judge(facts, door)
     if refusal is not None and refusal.code in ("host-not-allowed", "foreign-origin"):
-        names = await desk.in_thread(known_names, desk)
+        settings = await desk.in_thread(desk.settings)
+        names = known_names(desk.host.listens_on, settings.server.hosts)
         refusal = judge(facts, replace(door, names=names))
     if refusal is not None:
         raise refusal
 
 
-def known_names(desk: Desk) -> frozenset[Authority]:
-    """The names this ComfyUI goes by: those of settings.toml and of `--listen`. Blocks; a small file is read.
+def known_names(listens_on: Iterable[str], hosts: Iterable[str]) -> frozenset[Authority]:
+    """The names this ComfyUI goes by: those of settings.toml and of `--listen`.
 
     Where it listens to others than this machine, the machine's own name is one too: nobody outside gives it.
     """
-    listened = tuple(read_name(each) for each in desk.host.listens_on)
-    names = {*listened, *(read_name(each) for each in desk.settings().server.hosts)}
+    listened = tuple(read_name(each) for each in listens_on)
+    names = {*listened, *(read_name(each) for each in hosts)}
     if any(each is None or not each.is_loopback for each in listened):
         own = socket.gethostname()
         names |= {read_name(own), read_name(own.partition(".")[0] + ".local")}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from comfyui_safe_install.server_routes.authority import read_authority, read_name, read_origin
-from comfyui_safe_install.server_routes.guard import Door, Facts, judge
+from comfyui_safe_install.server_routes.guard import Door, Facts, judge, known_names
 
 TOKEN = "the-token-of-this-process"
 DOOR = Door(token=TOKEN)
@@ -210,8 +212,8 @@ def test_reading_needs_no_token() -> None:
 @pytest.mark.parametrize("header", ["hosts", "origins", "sites", "types", "tokens"])
 def test_a_header_sent_twice_is_refused(header: str) -> None:
     """Two values that are the same are refused too: proxies and servers differ in which they take."""
-    twice = getattr(POST, header) * 2
-    assert verdict(replace(POST, **{header: twice})) == "header-repeated"
+    twice: dict[str, Any] = {header: getattr(POST, header) * 2}
+    assert verdict(replace(POST, **twice)) == "header-repeated"
 
 
 def test_names_are_read_in_one_way() -> None:
@@ -222,3 +224,12 @@ def test_names_are_read_in_one_way() -> None:
     assert read_authority("a..b") is None
     assert read_origin("http://user@host") is None
     assert read_origin("ftp://host") is None
+
+
+def test_a_name_of_listen_and_of_the_machine_is_known() -> None:
+    """`--listen` may name a host; the machine's own name counts only where others can reach it at all."""
+    own = read_name(socket.gethostname())
+    assert known_names(["127.0.0.1", "::1"], []) == {read_name("127.0.0.1"), read_name("::1")}
+    assert {own, read_name("comfy.lan")} <= known_names(["comfy.lan"], [])
+    assert own in known_names(["0.0.0.0", "::"], [])
+    assert read_name("a.example:8443") in known_names([], ["a.example:8443"])

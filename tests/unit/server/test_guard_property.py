@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,13 +110,11 @@ def test_no_token_but_the_right_one_opens(facts: Facts, guess: str) -> None:
 @given(_FACTS)
 def test_case_does_not_matter(facts: Facts) -> None:
     """Hosts, origins, sites and types mean the same in capitals; only the token does not."""
-    shouted = replace(
-        facts,
-        **{
-            name: tuple(_ascii_upper(each) for each in getattr(facts, name))
-            for name in ("hosts", "origins", "sites", "types")
-        },
-    )
+    capitals: dict[str, Any] = {
+        name: tuple(_ascii_upper(each) for each in getattr(facts, name))
+        for name in ("hosts", "origins", "sites", "types")
+    }
+    shouted = replace(facts, **capitals)
     assert _code(shouted) == _code(facts)
 
 
@@ -123,9 +122,9 @@ def test_case_does_not_matter(facts: Facts) -> None:
 def test_saying_more_never_opens_further(facts: Facts, header: str, data: st.DataObject) -> None:
     """A header sent once more turns nothing refused into something that passes, and twice is refused."""
     more = data.draw(st.text(max_size=10))
-    sent = (*getattr(facts, header), more)
-    changed = replace(facts, **{header: sent})
-    if len(sent) > 1:
+    sent: dict[str, Any] = {header: (*getattr(facts, header), more)}
+    changed = replace(facts, **sent)
+    if len(sent[header]) > 1:
         assert _code(changed) == "header-repeated"
 
 
