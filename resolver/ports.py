@@ -18,7 +18,7 @@ from .core.swap_types import Arrival, Swap
 from .core.trials import TrialReport
 from .core.types import Environment, Finding, Gathered, LockedPackage, Pack, PythonInfo
 from .core.waiting_port import Defers
-from .storage_ports import Snapshots, Storage
+from .storage_ports import KnowsPacks, Snapshots, Storage
 
 
 class Reporter(Protocol):
@@ -118,7 +118,7 @@ class Displaced(Protocol):
         """(live place, place in the payload)."""
 
 
-class Site(Watches, Defers, Protocol):
+class Site(Watches, Defers, KnowsPacks, Protocol):
     """One ComfyUI and its Python environment. All blocks.
 
     It reads and prepares; only transactions change what is live.
@@ -151,9 +151,6 @@ class Site(Watches, Defers, Protocol):
 
     def environment(self) -> Environment:
         """The target environment now."""
-
-    def packs(self) -> tuple[Pack, ...]:
-        """The enabled packs."""
 
     def core(self) -> Gathered:
         """Core's own requirement lines."""

@@ -1,4 +1,4 @@
-"""What the engine needs of the folders things are kept in; the other ports lie in `ports`."""
+"""What the engine needs of the folders things are kept in, and of packs; the other ports lie in `ports`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from .core.pack_origin import PackOrigin
 from .core.retention import Key, StoredPayload, UsedSpace
 from .core.snapshot import Snapshot
-from .core.types import Finding
+from .core.types import Finding, Pack
 
 
 class Storage(Protocol):
@@ -76,6 +77,15 @@ class Snapshots(Protocol):
     def list(self) -> SnapshotsListed:
         """All of them, and what is wrong with those that cannot be read."""
 
+    def label(self, name: str, text: str) -> Snapshot:
+        """The snapshot with that label from now on; an empty text takes the label away."""
+
+    def pin(self, name: str, *, pinned: bool = True) -> Snapshot:
+        """The snapshot, kept for ever from now on (or no longer)."""
+
+    def has(self, identifier: str) -> bool:
+        """Whether one of exactly that id is stored, readable or not."""
+
     def discard(self, ids: Iterable[str]) -> None:
         """Those are no longer stored, readable or not; durable at return."""
 
@@ -90,3 +100,22 @@ class SnapshotsListed(Protocol):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """`snapshot-damaged`, one for each that cannot be read."""
+
+
+class KnowsPacks(Protocol):
+    """Tells of installed packs. Everything blocks."""
+
+    def packs(self) -> tuple[Pack, ...]:
+        """The enabled packs."""
+
+    def every_pack(self) -> tuple[Pack, ...]:
+        """The enabled packs and the disabled ones."""
+
+    def origin_of(self, pack: Pack) -> PackOrigin:
+        """Where it came from, read off its files."""
+
+    def has_local_changes(self, pack: Pack) -> bool | None:
+        """Whether files of its repository were changed by hand; None where nobody can tell."""
+
+    def carry_over(self, pack: Pack, tree: Path) -> tuple[str, ...]:
+        """Copy into its new version in `tree` what is not the pack's own but the user's; the relative paths."""

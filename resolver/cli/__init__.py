@@ -97,12 +97,14 @@ def _run(
     from .questions import verify, why
     from .repair import repair
     from .snapshots import snapshot
+    from .tasks import tasks
     from .work import Outcome, Work, open_work
 
     commands: Mapping[str, Callable[[Work, argparse.Namespace], Outcome]] = {
         "plan": plan,
         "install": install,
         "uninstall": uninstall,
+        **dict.fromkeys(("update", "fix", "enable", "disable"), tasks),
         "lock": lock,
         "sync": sync,
         "rollback": rollback,

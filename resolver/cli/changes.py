@@ -56,20 +56,20 @@ def lock(work: Work, args: argparse.Namespace) -> Outcome:
 def install(work: Work, args: argparse.Namespace) -> Outcome:
     """Install the sources."""
     with work.session.plan_install(args.sources, options_of(args), to_apply=True) as planned:
-        return _apply(work, args, planned)
+        return apply_planned(work, args, planned)
 
 
 def sync(work: Work, args: argparse.Namespace) -> Outcome:
     """Bring everything in line with the lock."""
     with work.session.plan_sync(options_of(args)) as planned:
-        return _apply(work, args, planned)
+        return apply_planned(work, args, planned)
 
 
 def uninstall(work: Work, args: argparse.Namespace) -> Outcome:
     """Remove a pack."""
     with work.session.plan_uninstall(args.pack) as planned:
         options = replace(planned.options, at_next_start=args.at_next_start)
-        return _apply(work, args, replace(planned, options=options))
+        return apply_planned(work, args, replace(planned, options=options))
 
 
 def rollback(work: Work, args: argparse.Namespace) -> Outcome:
@@ -108,7 +108,8 @@ def _warn(console: Console, plan: Plan) -> None:
     console.note(*warning_lines(plan.violating, console.err_style, verbose=console.verbose))
 
 
-def _apply(work: Work, args: argparse.Namespace, planned: Planned) -> Outcome:
+def apply_planned(work: Work, args: argparse.Namespace, planned: Planned) -> Outcome:
+    """Show the plan, ask, and carry it out."""
     console, plan = work.console, planned.plan
     show_plan(console, plan)
     document = plan.to_dict()

@@ -16,6 +16,7 @@ from .options import (
     add_yes,
     global_options,
 )
+from .task_options import add_tasks
 
 _EXIT_CODES = """\
 exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 refused (consent or policy), 4 busy,
@@ -138,6 +139,7 @@ class _Commands:
         uninstall.add_argument("pack", metavar="PACK", help="its folder name in custom_nodes")
         add_yes(uninstall)
         add_when(uninstall)
+        add_tasks(self._command)
         lock = self._command(
             "lock",
             "write the full lock of core and all packs as pylock.toml (PEP 751)",

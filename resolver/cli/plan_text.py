@@ -16,6 +16,8 @@ _WORDS = {
     "replace": "replaced",
     "remove": "removed",
     "add": "new",
+    "enable": "enabled",
+    "disable": "disabled",
 }
 _COLOURS = {
     "install": "green",
@@ -24,6 +26,8 @@ _COLOURS = {
     "downgrade": "yellow",
     "replace": "yellow",
     "remove": "red",
+    "enable": "green",
+    "disable": "yellow",
 }
 _FEW = 3
 """How many findings of one kind, and wishes that are met, are shown without --verbose."""

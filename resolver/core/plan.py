@@ -27,11 +27,11 @@ class PackStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackChange:
-    """One pack folder that the plan adds, replaces or removes."""
+    """One pack folder that the plan adds, replaces, removes, enables or disables."""
 
     name: str
     action: str
-    """add, replace or remove."""
+    """add, replace, remove, enable or disable."""
     before: str = ""
     after: str = ""
     """Version, commit or digest, for people."""

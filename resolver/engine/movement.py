@@ -27,6 +27,10 @@ class Movement:
     """New packs, from where they wait."""
     ways_back: tuple[Way, ...] = ()
     """Packs and files no distribution owns, from the payloads they are kept in."""
+    relocated: tuple[Way, ...] = ()
+    """Packs that are there and change their place: enabled and disabled ones."""
+    emptied: tuple[Path, ...] = ()
+    """Folders that are empty once all has moved, and go."""
     expected: Mapping[str, str] = field(default_factory=dict)
     """{name: version} of everything installed afterwards; an empty version is any."""
     touched: frozenset[str] = frozenset()
@@ -44,13 +48,29 @@ def steps_of(
     steps += [RemoveDir(Path(folder.path), folder.mode) for folder in swap.removed]
     steps += [MakeDir(Path(folder.path), folder.mode) for folder in swap.made]
     steps += [Move(Path(each.stage_path), Path(each.live_path)) for each in swap.incoming]
-    steps += _missing_folders(swap, movement.ways_back)
-    steps += [Move(source, target) for source, target in (*movement.ways_back, *movement.packs_in)]
+    steps += _missing_folders(swap, (*movement.ways_back, *movement.relocated))
+    # First those that change their place: one of them may leave it to what comes back, or to a new one.
+    moves = (*in_order(movement.relocated), *movement.ways_back, *movement.packs_in)
+    steps += [Move(source, target) for source, target in moves]
+    steps += [RemoveDir(path, stat.S_IMODE(path.stat().st_mode)) for path in movement.emptied]
     if whole_folders:
         return tuple(steps)
     return tuple(
         each for step in steps for each in (file_by_file(step) if isinstance(step, Move) else (step,))
     )
+
+
+def in_order(ways: Sequence[Way]) -> list[Way]:
+    """The ways so that each place is left before something else comes to it. ValueError where they go round."""
+    waiting, ordered = list(ways), []
+    while waiting:
+        left = {source for source, _ in waiting}
+        free = [way for way in waiting if way[1] not in left]
+        if not free:
+            raise ValueError("they go round")
+        ordered += free
+        waiting = [way for way in waiting if way not in free]
+    return ordered
 
 
 def _missing_folders(swap: Swap, ways: Sequence[Way]) -> list[Step]:

@@ -26,7 +26,7 @@ class PlanInputs:
     repair: bool = False
     """True for `lock` and `sync`: what was unsatisfied before is repaired too."""
     remove: frozenset[str] = frozenset()
-    """Distributions to be removed, which nothing wants any more (`uninstall`)."""
+    """Distributions only packs that go away want (`uninstall`); removed unless something that comes wants them."""
     pack_changes: tuple[PackChange, ...] = ()
     findings: tuple[Finding, ...] = ()
     policy: Policy = Policy.NEWEST

@@ -22,7 +22,7 @@ def claims_of(planned: Planned, staged: Collection[str]) -> Claims:
 def summary_of(planned: Planned, now: InForce) -> dict[str, object]:
     """What the history keeps of a plan. Without a solve, the decisions of now stay in force."""
     plan = planned.plan
-    removed = {change.name for change in plan.pack_changes if change.action == "remove"}
+    removed = {change.name for change in plan.pack_changes if change.action in {"remove", "disable"}}
     kept = [each for each in now.decisions if {wish.pack for wish in each.wanted} - removed]
     return {
         "fingerprint": plan.fingerprint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 from ..core.merge import Policy
@@ -41,6 +42,8 @@ class Planned:
     fetched: tuple[Fetched, ...] = ()
     replaced: tuple[Pack, ...] = ()
     """Packs that go away or are replaced."""
+    relocated: tuple[tuple[Path, Path], ...] = ()
+    """(where it is, where it goes) of packs that are enabled or disabled."""
     aside: Aside | Scratch | None = None
     moment: Moment | None = None
     """What it was made on: applied only while nothing of ours has changed since. None: only the environment counts."""

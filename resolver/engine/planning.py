@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..core.closure import closure
 from ..core.families import as_installed
 from ..core.least_change import Side, needed_changes
 from ..core.merge import version_decisions
@@ -128,7 +129,11 @@ class Planner:
         passed_over: tuple[Finding, ...] = ()
         if not inputs.repair:
             read, passed_over = left_alone(read, inputs.focus, environment, inputs.rules)
-        unclaimed = unclaimed_lines(environment, [*core.lines, *read.lines])
+        unclaimed = [
+            line
+            for line in unclaimed_lines(environment, [*core.lines, *read.lines])
+            if line.name not in inputs.remove
+        ]
         return replace(read, lines=(*read.lines, *unclaimed)), passed_over
 
     # --- what it comes to ----------------------------------------------------------------------------------
@@ -154,9 +159,18 @@ class Planner:
             )
             kept = {name: version for name, version in before.items() if name not in needed}
             after = {**kept, **{name: after[name] for name in needed if name in after}}
-        for name in self.inputs.remove:
+        for name in self._unwanted(solved, installed):
             after.pop(name, None)
         return after
+
+    def _unwanted(self, solved: Solved, installed: Mapping[str, Sequence[str]]) -> frozenset[str]:
+        """Of what is to be removed, all that nothing wants, not even what comes by this very plan."""
+        if not self.inputs.remove:
+            return frozenset()
+        asking = [line for line in solved.lines if line.applies and line.name and not line.line.constraint]
+        roots = [(line.name, line.extras) for line in asking if line.line.pack != UNCLAIMED]
+        markers = self.inputs.environment.python.markers
+        return self.inputs.remove - closure(roots, {**installed, **solved.dependencies}, markers)
 
     def _lock(self, solved: Solved, after: Mapping[str, str]) -> tuple[LockedPackage, ...]:
         located = {

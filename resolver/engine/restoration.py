@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..core.guard_port import FullPlan
 from ..core.plan import environment_fingerprint
@@ -58,6 +59,8 @@ class RollbackPlan:
     items: tuple[Restoration, ...]
     kept: int
     packs_out: tuple[Pack, ...] = ()
+    relocated: tuple[tuple[Path, Path], ...] = ()
+    """(where it is, where it was) of packs that were enabled or disabled since."""
     full: FullPlan | None = field(default=None, repr=False)
     """How everything comes back byte by byte from a full copy; None where it comes from payloads."""
     findings: tuple[Finding, ...] = ()

@@ -29,6 +29,7 @@ from .restoration import (
 )
 from .session import Session
 from .stillness import Moment, look_when_still
+from .task_reading import DISABLED
 from .ways_back import distributions_back, files_back, packs_back
 
 __all__ = [
@@ -114,7 +115,7 @@ class Rollback:
         site = self.session.site
         items = distributions_back(site, environment, snapshot)
         files = files_back(site, environment, snapshot, items)
-        packs, packs_out = packs_back(site, snapshot)
+        packs, packs_out, relocated = packs_back(site, snapshot)
         items += [*packs, *files]
         changing = tuple(item for item in items if item.how != KEEP)
         return RollbackPlan(
@@ -123,6 +124,7 @@ class Rollback:
             items=changing,
             kept=len(items) - len(changing),
             packs_out=packs_out,
+            relocated=relocated,
             findings=findings,
         )
 
@@ -158,11 +160,14 @@ class Rollback:
         movement = Movement(
             leaving=frozenset(item.name for item in dists if item.before),
             packs_out=plan.packs_out,
+            relocated=plan.relocated,
+            emptied=_emptied(plan),
             ways_back=tuple(
                 way
                 for item in moving
                 if item.payload and item.kind != "distribution"
                 for way in _ways_of(item, item.payload)
+                if way not in plan.relocated
             ),
             expected=expected,
             touched=frozenset(item.name for item in dists if item.how != REMOVE),
@@ -209,6 +214,14 @@ def _not_the_last(wanted: str, last: TransactionRecord | None) -> RefusedError:
         context={"wanted": wanted, "last": last.id if last else ""},
         hints=(Hint("see-history", "See `safe-install history`; a snapshot can be named as well."),),
     )
+
+
+def _emptied(plan: RollbackPlan) -> tuple[Path, ...]:
+    """The folders `.disabled` that hold nothing any more when all went back, and held no pack then."""
+    leaving = {Path(pack.path) for pack in plan.packs_out} | {source for source, _ in plan.relocated}
+    then = {Path(each.pack.path).parent for each in plan.snapshot.packs}
+    folders = {path.parent for path in leaving if path.parent.name == DISABLED} - then
+    return tuple(sorted(folder for folder in folders if leaving.issuperset(folder.iterdir())))
 
 
 def _summary(plan: RollbackPlan, dists: list[Restoration], undoing: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What a user can ask for, each as one call: plan, apply, sync, uninstall. Rolling back lies beside."""
+"""What a user can ask for, each as one call: plan tasks, sync, apply. Rolling back lies beside."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..core.plan import PackChange, Plan
+from ..core.plan import Plan
 from ..core.swap_types import Arrival
-from ..core.types import Finding, Pack
-from ..errors import CancelledError, Hint, UsageError
+from ..core.tasks import Task, TaskKind
+from ..core.types import Finding
 from ..ports import Fetched, IndexProbe, Reporter, Silence, Site
 from ..transaction import fs
 from ..transaction.locks.lockfile import OwnerLock, lock_path
@@ -30,7 +30,8 @@ from .planned import MERGED, ONE_BY_ONE, STRATEGIES, Options, Planned
 from .planning import Planner
 from .record import write_record
 from .stillness import look_when_still
-from .uninstalling import plan_uninstall
+from .task_reading import Wanted, read_tasks
+from .tasks import Fetching, compose, operation_of, plan_without_solving
 
 __all__ = ["MERGED", "ONE_BY_ONE", "STRATEGIES", "Options", "Planned", "Session", "refused"]
 
@@ -52,23 +53,32 @@ class Session:
     # --- plans ----------------------------------------------------------------------------------------------
 
     def plan_install(self, sources: Sequence[str], options: Options, *, to_apply: bool = False) -> Planned:
-        """The plan that installs these sources, and only what they need. Nothing live is touched.
+        """The plan that installs these sources, and only what they need; see `plan_tasks`."""
+        tasks = [Task(kind=TaskKind.INSTALL, subject=text) for text in sources]
+        return self.plan_tasks(tasks, options, to_apply=to_apply)
+
+    def plan_uninstall(self, name: str) -> Planned:
+        """The plan that removes a pack, and the distributions that only it brought. Needs no network."""
+        return self.plan_tasks([Task(kind=TaskKind.UNINSTALL, subject=name)], Options())
+
+    def plan_tasks(self, tasks: Sequence[Task], options: Options, *, to_apply: bool = False) -> Planned:
+        """The plan that does all of it as one change. Nothing live is touched.
 
         `to_apply`: fetch to where the packs can be renamed into place from, not to a temporary folder.
+        Raises what `read_tasks` and `Fetching.bring` raise.
         """
         if to_apply:
             self.site.check_writable()
         drifted = self.drift().findings
-        self.report.stage("fetch", "Fetching sources")
-        aside = Aside(self.site, "plan an install") if to_apply else Scratch()
+        wanted, _ = look_when_still(self.site, lambda: read_tasks(self.site, tasks), self.cancel)
+        aside: Aside | Scratch | None = None
         try:
-            # Each in a folder of its own: two sources may have the same name.
-            places = [aside.folder / str(number) for number in range(len(sources))]
-            fetched = tuple(self._fetch(text, place) for text, place in zip(sources, places, strict=True))
-            _refuse_twice(fetched)
-            return self._plan_fetched(fetched, options, aside, drifted)
+            if wanted.bring:
+                aside = Aside(self.site, "plan an install") if to_apply else Scratch()
+            return self._plan_wanted(wanted, options, aside, drifted)
         except BaseException:
-            aside.close()
+            if aside is not None:
+                aside.close()
             raise
 
     def plan_sync(self, options: Options, *, operation: str = "sync") -> Planned:
@@ -91,13 +101,6 @@ class Session:
         inputs, seen = look_when_still(self.site, look, self.cancel)
         plan = self._plan(inputs, options)
         return Planned(plan=plan, operation=operation, options=options, moment=seen)
-
-    def plan_uninstall(self, name: str) -> Planned:
-        """The plan that removes a pack, and the distributions that only it brought. Needs no network."""
-        drifted = self.drift().findings
-        planned, seen = look_when_still(self.site, lambda: plan_uninstall(self.site, name), self.cancel)
-        plan = replace(planned.plan, findings=(*drifted, *planned.plan.findings))
-        return replace(planned, plan=plan, moment=seen)
 
     def drift(self) -> DriftReport:
         """What others changed since we last looked; the drifted state is kept in a snapshot. Blocks."""
@@ -132,18 +135,22 @@ class Session:
             self.site.remember_artefacts([package for package in plan.lock if package.name in staged])
             if CONSENT in planned.options.allowed:
                 # Still under the lock: they write to what is live.
+                places = [(name, place) for name, place, _ in scripts]
                 ran.extend(run_install_scripts(self.site, places, self.report, self.cancel))
 
         ran: list[Finding] = []
-        places = [
-            (each.name, each.tree if each.in_place else self._place(each, planned))
+        woken = [source for source, _ in planned.relocated]
+        scripts = [
+            (each.name, each.tree if each.in_place else self._place(each, planned), each.tree)
             for each in planned.fetched
+            if each.tree not in woken
         ]
         summary = summary_of(planned, in_force(self.site.state))
         movement = Movement(
             leaving=frozenset(change.name for change in plan.changes if change.action != "install"),
             packs_out=planned.replaced,
             packs_in=tuple((each.tree, self._place(each, planned)) for each in planned.arriving),
+            relocated=planned.relocated,
             expected=expected_after(plan),
             touched=frozenset(staged),
         )
@@ -164,7 +171,7 @@ class Session:
         applier = Applier(site=self.site, report=self.report, cancel=self.cancel, begun=self.begun)
         applied = applier.apply(order)
         if applied.deferred and CONSENT in planned.options.allowed:
-            ran.extend(scripts_later((each.name, each.tree) for each in planned.fetched))
+            ran.extend(scripts_later((name, tree) for name, _, tree in scripts))
         return replace(applied, findings=(*applied.findings, *ran))
 
     def write_lock(self, planned: Planned) -> Path:
@@ -183,74 +190,34 @@ class Session:
 
     # --- inside ---------------------------------------------------------------------------------------------
 
-    def _fetch(self, text: str, aside: Path) -> Fetched:
-        if self.cancel is not None and self.cancel.is_set():
-            raise CancelledError("cancelled", "Cancelled; nothing was changed.")
-        aside.mkdir()
-        return self.site.fetch(text, aside, self.cancel, self.report.log)
-
-    def _plan_fetched(
+    def _plan_wanted(
         self,
-        fetched: tuple[Fetched, ...],
+        wanted: Wanted,
         options: Options,
-        aside: Aside | Scratch,
+        aside: Aside | Scratch | None,
         drifted: tuple[Finding, ...],
     ) -> Planned:
-        (inputs, replaced), seen = look_when_still(
-            self.site, lambda: self._read_for(fetched, options, drifted), self.cancel
+        fetching = Fetching(site=self.site, report=self.report, cancel=self.cancel)
+        brought, noticed = fetching.bring(wanted, aside.folder if aside else None)
+        said = (*drifted, *noticed)
+        composed, seen = look_when_still(
+            self.site, lambda: compose(self.site, wanted, brought, options, said), self.cancel
         )
-        plan = self._plan(inputs, options, order=[each.name for each in fetched])
+        inputs = composed.inputs
+        if brought:
+            plan = self._plan(inputs, options, order=[each.name for each in brought])
+        else:
+            plan = plan_without_solving(inputs)
         return Planned(
             plan=plan,
-            operation=f"install {', '.join(each.name for each in fetched)}",
+            operation=operation_of(wanted, brought),
             options=options,
-            fetched=fetched,
-            replaced=replaced,
+            fetched=brought,
+            replaced=composed.replaced,
+            relocated=composed.relocated,
             aside=aside,
             moment=seen,
         )
-
-    def _read_for(
-        self, fetched: tuple[Fetched, ...], options: Options, drifted: tuple[Finding, ...]
-    ) -> tuple[PlanInputs, tuple[Pack, ...]]:
-        """What is planned from, and the packs that are replaced."""
-        site = self.site
-        new = {each.name: each for each in fetched}
-        installed = {pack.name: pack for pack in site.packs()}
-        packs = [site.gather(name, Path(pack.path)) for name, pack in installed.items() if name not in new]
-        packs += [site.gather(name, each.tree) for name, each in new.items()]
-        replaced = tuple(
-            installed[name] for name, each in new.items() if name in installed and not each.in_place
-        )
-        scripts = [
-            finding
-            for each in fetched
-            for finding in (*each.findings, *site.script_findings(each.name, each.tree))
-            if not (finding.code == "install-script" and CONSENT in options.allowed)
-        ]
-        inputs = PlanInputs(
-            environment=site.environment(),
-            core=site.core(),
-            packs=tuple(sorted(packs, key=lambda gathered: gathered.pack)),
-            rules=site.rules,
-            focus=frozenset(new),
-            pack_changes=tuple(
-                PackChange(
-                    name=each.name,
-                    action="replace" if each.name in installed else "add",
-                    before=installed[each.name].version if each.name in installed else "",
-                    after=each.commit[:10] or each.origin,
-                    target=str(site.new_packs_folder / each.name),
-                    digest=site.pack_digest(each.tree),
-                )
-                for each in fetched
-                if not each.in_place
-            ),
-            findings=(*drifted, *scripts),
-            policy=options.policy,
-            allowed=options.allowed,
-        )
-        return inputs, replaced
 
     def _plan(self, inputs: PlanInputs, options: Options, order: Sequence[str] = ()) -> Plan:
         allow_builds = "builds" in options.allowed
@@ -279,24 +246,13 @@ class Session:
 
     def _trial_packs(self, planned: Planned) -> list[tuple[str, Path]] | None:
         """Whose imports the trial looks for: the new packs', and all others' where something may vanish."""
-        if not planned.plan.changes and not planned.arriving:
+        if not (planned.plan.changes or planned.arriving or planned.relocated):
             return None
         packs = {each.name: each.tree for each in planned.fetched}
         if any(change.before for change in planned.plan.changes):
-            gone = {pack.path for pack in planned.replaced}
+            gone = {pack.path for pack in planned.replaced} | {str(source) for source, _ in planned.relocated}
             packs = {
                 **{pack.name: Path(pack.path) for pack in self.site.packs() if pack.path not in gone},
                 **packs,
             }
         return sorted(packs.items())
-
-
-def _refuse_twice(fetched: Sequence[Fetched]) -> None:
-    names = [each.name.casefold() for each in fetched]
-    for each in fetched:
-        if names.count(each.name.casefold()) > 1:
-            raise UsageError(
-                "source-twice",
-                f"Two sources give the pack {each.name}.",
-                hints=(Hint("name-once", "Name each pack once."),),
-            )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.snapshot import Snapshot, SnapshotDistribution, SnapshotPack
 from ..core.types import Distribution, Environment, Pack
 from ..ports import Kept, Site
 from ..transaction.history import read_transaction
+from .movement import in_order
 from .restoration import EXACT, KEEP, NOT_RESTORABLE, REMOVE, SAME_VERSION, Restoration
 
 
@@ -126,34 +128,90 @@ def _is_foreign(dist: Distribution) -> bool:
     return dist.conda or dist.editable or not dist.record_digest
 
 
-def packs_back(site: Site, snapshot: Snapshot) -> tuple[list[Restoration], tuple[Pack, ...]]:
-    """One restoration for each pack of the snapshot, and each that came since; and the packs that go."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackKept:
+    """A pack's files, in a payload or at another place of its own, and the place they go back to."""
+
+    folder: Path
+    ways_back: tuple[tuple[Path, Path], ...]
+
+
+def packs_back(
+    site: Site, snapshot: Snapshot
+) -> tuple[list[Restoration], tuple[Pack, ...], tuple[tuple[Path, Path], ...]]:
+    """One restoration for each pack of the snapshot, and each that came since.
+
+    With the packs that go, and the (place now, place then) of those that are there still and were enabled or
+    disabled since: these are moved, so that what no digest counts (`.git`, bytecode) comes back as well.
+    """
     now = {each.pack.path: each for each in site.snapshot_packs()}
+    stays = {each.pack.path for each in snapshot.packs if _same(now.get(each.pack.path), each)}
+    moved = _moved(snapshot, now, stays)
     items: list[Restoration] = []
     out: list[Pack] = []
     for wanted in snapshot.packs:
-        have = now.pop(wanted.pack.path, None)
-        if have and have.digest == wanted.digest:
+        path = wanted.pack.path
+        if path in stays:
             items.append(Restoration(kind="pack", name=wanted.pack.name, how=KEEP))
             continue
-        payload = site.find_pack(wanted, snapshot.created)
-        if payload is not None and have:
+        have = now.get(path)
+        kept, reason = _kept(site, wanted, snapshot, moved.get(path))
+        if kept is not None and have and path not in moved.values():
             out.append(have.pack)
         items.append(
             Restoration(
                 kind="pack",
                 name=wanted.pack.name,
-                how=EXACT if payload else NOT_RESTORABLE,
+                how=EXACT if kept else NOT_RESTORABLE,
                 before=_words_of(have),
                 after=_words_of(wanted),
-                reason="its files were kept" if payload else "its files were not kept",
-                payload=payload,
+                reason=reason,
+                payload=kept,
             )
         )
-    for have in now.values():
-        out.append(have.pack)
-        items.append(Restoration(kind="pack", name=have.pack.name, how=REMOVE, before=_words_of(have)))
-    return items, tuple(out)
+    then = {each.pack.path for each in snapshot.packs}
+    for path, have in now.items():
+        if path not in then and path not in moved.values():
+            out.append(have.pack)
+            items.append(Restoration(kind="pack", name=have.pack.name, how=REMOVE, before=_words_of(have)))
+    return items, tuple(out), tuple((Path(source), Path(target)) for target, source in moved.items())
+
+
+def _same(have: SnapshotPack | None, wanted: SnapshotPack) -> bool:
+    return have is not None and have.digest == wanted.digest
+
+
+def _kept(
+    site: Site, wanted: SnapshotPack, snapshot: Snapshot, elsewhere: str | None
+) -> tuple[PackKept | None, str]:
+    """Where a pack's files are, and that in words."""
+    place = Path(wanted.pack.path)
+    if elsewhere is not None:
+        return PackKept(folder=Path(elsewhere), ways_back=((Path(elsewhere), place),)), "it is moved back"
+    payload = site.find_pack(wanted, snapshot.created)
+    if payload is None:
+        return None, "its files were not kept"
+    # It may have been put aside from another place than where it lay then: disabled since, for instance.
+    ways = tuple((source, place) for source, _ in payload.ways_back)
+    return PackKept(folder=payload.folder, ways_back=ways), "its files were kept"
+
+
+def _moved(snapshot: Snapshot, now: dict[str, SnapshotPack], stays: set[str]) -> dict[str, str]:
+    """{place then: place now} of the packs that were enabled or disabled since."""
+    moved: dict[str, str] = {}
+    for wanted in snapshot.packs:
+        if wanted.pack.path in stays or not wanted.digest:
+            continue
+        for path, have in now.items():
+            free = path not in stays and path not in moved.values()
+            if free and _same(have, wanted) and have.pack.disabled != wanted.pack.disabled:
+                moved[wanted.pack.path] = path
+                break
+    try:
+        in_order([(Path(source), Path(target)) for target, source in moved.items()])
+    except ValueError:  # Each stands in the other's way: then what payloads have must do.
+        return {}
+    return moved
 
 
 def _words_of(pack: SnapshotPack | None) -> str:

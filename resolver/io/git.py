@@ -125,6 +125,15 @@ def is_dirty(work_tree: Path) -> bool | None:
     return any(not entry.endswith(("__pycache__/", ".pyc")) for entry in changed)
 
 
+def tracked_files(work_tree: Path) -> frozenset[str]:
+    """The relative paths git keeps in its index, those of submodules included. Runs git; blocks.
+
+    Raises SafeInstallError `git-missing`, `git-failed`.
+    """
+    listed = _run_git(("ls-files", "-z", "--recurse-submodules"), cwd=work_tree, timeout=_STATUS_SECONDS)
+    return frozenset(path for path in listed.stdout.split("\0") if path)
+
+
 def _without_own_filters(work_tree: Path) -> list[str]:
     """Options that switch off each filter the repository itself configures: `git status` would run them."""
     found = _run_git(

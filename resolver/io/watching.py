@@ -13,19 +13,37 @@ from ..core.drift_items import DriftItem
 from ..core.gather import gather
 from ..core.layout import Layout
 from ..core.ownership import Holding
-from ..core.types import Distribution, Environment
+from ..core.pack_origin import PackOrigin
+from ..core.types import Distribution, Environment, Pack
 from ..errors import SafeInstallError
 from .git_folder import read_git_folder
 from .keeping import Keeping
 from .metadata import digest_of, read_small
 from .pack_files import pack_reader, root_names
-from .packs import list_packs
+from .pack_origin import carry_over, read_origin
+from .packs import list_packs, pack_state
 from .records import check_files, slashed
 from .traces import read_traces
 
 
 class Watching(Keeping):
-    """Looks for what others did. Reads only; everything blocks."""
+    """Looks for what others did, and knows the packs. Reads only; everything blocks."""
+
+    def every_pack(self) -> tuple[Pack, ...]:
+        """The enabled packs and the disabled ones."""
+        return list_packs(self.workspace)
+
+    def origin_of(self, pack: Pack) -> PackOrigin:
+        """Where it came from, read off its files."""
+        return read_origin(pack)
+
+    def has_local_changes(self, pack: Pack) -> bool | None:
+        """Whether files of its repository were changed by hand; None where nobody can tell."""
+        return pack_state(pack, with_dirty=True).dirty
+
+    def carry_over(self, pack: Pack, tree: Path) -> tuple[str, ...]:
+        """Copy into its new version in `tree` what is the user's own; see `pack_origin.carry_over`."""
+        return carry_over(pack, tree)
 
     def watched(self) -> Watched:
         """Where changes of others are looked for."""

@@ -60,7 +60,9 @@ def follow_packs(state_dir: Path, note: Note, steps: Iterable[Step]) -> None:
     for step in steps:
         if not isinstance(step, Move) or str(step.source) not in digests:
             continue
-        # <payload>/tree/pack/<name>; see `io.payload`.
+        # <payload>/tree/pack/<name>, see `io.payload`; one that is enabled or disabled goes to no payload.
+        if step.target.parts[-3:-1] != ("tree", "pack"):
+            continue
         path = step.target.parents[2] / "payload.json"
         payload = _object(fs.read_json(path))
         members = _objects(payload.get("members"))

@@ -1,0 +1,320 @@
+"""Tasks of any kinds as one plan: what comes is fetched, then everything is planned together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..core.orphans import orphans
+from ..core.pack_names import fold_name
+from ..core.plan import PackChange, Plan
+from ..core.types import Environment, Finding, Gathered, Pack
+from ..core.verdicts import changes_between, library_findings, library_lines
+from ..errors import CancelledError, Hint, UsageError
+from ..ports import Fetched, Reporter, Site
+from ..transaction.history import read_transactions
+from .install_scripts import CONSENT
+from .plan_inputs import PlanInputs
+from .planned import Options
+from .task_reading import Bring, Relocation, Wanted, contradicting
+
+_FEW = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """A pack that takes part in the plan: fetched, or there already (`in_place`)."""
+
+    name: str
+    tree: Path
+    origin: str
+    commit: str = ""
+    in_place: bool = False
+    findings: tuple[Finding, ...] = ()
+    instead: Pack | None = None
+    """The pack it is a new version of."""
+    moves_to: Path | None = None
+    """Where it is enabled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """What is planned from, and what moves."""
+
+    inputs: PlanInputs
+    replaced: tuple[Pack, ...]
+    relocated: tuple[tuple[Path, Path], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """Brings here what tasks want. Blocks."""
+
+    site: Site
+    report: Reporter
+    cancel: threading.Event | None
+
+    def bring(self, wanted: Wanted, aside: Path | None) -> tuple[tuple[Brought, ...], tuple[Finding, ...]]:
+        """Everything that takes part in the solve with its requirements; and what was noticed.
+
+        `aside` is where sources are fetched to; None where there are none. Raises what `Site.fetch` raises;
+        UsageError `source-twice`, `tasks-contradict`.
+        """
+        if wanted.bring:
+            self.report.stage("fetch", "Fetching sources")
+        # Each in a folder of its own: two sources may have the same name.
+        fetched = [self._one(each, aside / str(number)) for number, each in enumerate(wanted.bring) if aside]
+        current = [each for each in fetched if each.instead is not None and self._is_current(each)]
+        findings = [
+            Finding(code="already-newest", message=f"{each.name} is up to date.", pack=each.name)
+            for each in current
+        ]
+        coming = [self._with_own_files(each) for each in fetched if each not in current]
+        there = [
+            Brought(name=pack.name, tree=Path(pack.path), origin=pack.path, in_place=True)
+            for pack in wanted.fix
+        ]
+        there += [
+            Brought(
+                name=each.name,
+                tree=Path(each.pack.path),
+                origin=each.pack.path,
+                in_place=True,
+                moves_to=each.target,
+            )
+            for each in wanted.relocate
+            if each.enable
+        ]
+        everything = (*coming, *there)
+        _refuse_twice(everything, wanted)
+        return everything, tuple(findings)
+
+    def _one(self, bring: Bring, aside: Path) -> Brought:
+        if self.cancel is not None and self.cancel.is_set():
+            raise CancelledError("cancelled", "Cancelled; nothing was changed.")
+        aside.mkdir()
+        fetched: Fetched = self.site.fetch(bring.text, aside, self.cancel, self.report.log)
+        return Brought(
+            name=bring.instead.name if bring.instead else fetched.name,
+            tree=fetched.tree,
+            origin=fetched.origin,
+            commit=fetched.commit,
+            in_place=fetched.in_place,
+            findings=fetched.findings,
+            instead=bring.instead,
+        )
+
+    def _is_current(self, each: Brought) -> bool:
+        assert each.instead is not None  # noqa: S101 - the caller looked
+        if each.commit and each.instead.commit:
+            return each.commit == each.instead.commit
+        return not each.commit and self.site.pack_digest(each.tree) == self.site.pack_digest(
+            Path(each.instead.path)
+        )
+
+    def _with_own_files(self, each: Brought) -> Brought:
+        """The new version with what the user keeps in the pack's folder, and what is said of local changes."""
+        pack = each.instead
+        if pack is None:
+            return each
+        carried = self.site.carry_over(pack, each.tree)
+        findings = []
+        if carried:
+            some = ", ".join(carried[:_FEW]) + (" ..." if len(carried) > _FEW else "")
+            findings.append(
+                Finding(
+                    code="own-files-kept",
+                    message=f"{len(carried)} files in {pack.name} that are no part of it stay: {some}",
+                    pack=pack.name,
+                )
+            )
+        if self.site.has_local_changes(pack):
+            findings.append(
+                Finding(
+                    code="local-changes-put-aside",
+                    message=f"{pack.name} has local changes, which its new version does not have. They are kept "
+                    "with the version that goes.",
+                    pack=pack.name,
+                    hints=(Hint("roll-back", "`safe-install rollback` brings the changed version back."),),
+                )
+            )
+        return replace(each, findings=(*each.findings, *findings))
+
+
+def compose(
+    site: Site,
+    wanted: Wanted,
+    brought: Sequence[Brought],
+    options: Options,
+    findings: Sequence[Finding],
+) -> Composed:
+    """What the tasks are planned from, as everything is now. Reads only.
+
+    Raises UsageError `pack-not-found` where a pack went away meanwhile.
+    """
+    environment, core = site.environment(), site.core()
+    every = site.every_pack()
+    there = {pack.path for pack in every}
+    for pack in (*wanted.remove, *wanted.fix, *(each.pack for each in wanted.relocate)):
+        if pack.path not in there:
+            raise UsageError("pack-not-found", f"{pack.name} is not at {pack.path} any more.")
+    installed = {pack.name: pack for pack in every if not pack.disabled}
+    new = {each.name: each for each in brought}
+    going = {pack.path for pack in wanted.remove}
+    silent = {each.pack.path for each in wanted.relocate if not each.enable}
+    gathered = {pack.path: site.gather(name, Path(pack.path)) for name, pack in installed.items()}
+    staying = [
+        gathered[pack.path]
+        for name, pack in installed.items()
+        if name not in new and pack.path not in going | silent
+    ]
+    staying += [site.gather(name, each.tree) for name, each in new.items()]
+    # What is disabled may be enabled again: it keeps what it needs.
+    asleep = [
+        site.gather(pack.name, Path(pack.path))
+        for pack in every
+        if (pack.disabled or pack.path in silent) and pack.path not in going
+    ]
+    replaced = [installed[name] for name, each in new.items() if name in installed and not each.in_place]
+    inputs = PlanInputs(
+        environment=environment,
+        core=core,
+        packs=tuple(sorted(staying, key=lambda each: each.pack)),
+        rules=site.rules,
+        focus=frozenset(new),
+        remove=_orphans(
+            site, environment, core, (*staying, *asleep), [gathered[path] for path in going & gathered.keys()]
+        ),
+        pack_changes=(
+            *(_arrival(site, each, installed) for each in brought if not each.in_place),
+            *(_relocation(each) for each in wanted.relocate),
+            *(_removal(pack) for pack in wanted.remove),
+        ),
+        findings=(*findings, *wanted.findings, *_said_of(site, brought, options)),
+        policy=options.policy,
+        allowed=options.allowed,
+    )
+    moves = tuple((Path(each.pack.path), each.target) for each in wanted.relocate)
+    return Composed(inputs=inputs, replaced=(*replaced, *wanted.remove), relocated=moves)
+
+
+def plan_without_solving(inputs: PlanInputs) -> Plan:
+    """The plan where nothing new is asked for: packs go or fall silent, and what only they brought. No network."""
+    environment = inputs.environment
+    after = {name: each for name, each in environment.versions.items() if name not in inputs.remove}
+    requires = {dist.name: dist.requires for dist in environment.distributions}
+    library = library_lines(environment, after, requires, {})
+    broken = library_findings([line for line in library if not line.was_broken], {})
+    return Plan(
+        environment=environment,
+        lock=(),
+        pylock="",
+        changes=changes_between(environment, after, ()),
+        pack_changes=inputs.pack_changes,
+        findings=(*inputs.findings, *broken),
+        library_lines=library,
+    )
+
+
+def operation_of(wanted: Wanted, brought: Sequence[Brought]) -> str:
+    """The tasks in words, for the journal and the history; names of things that turned out current are left out."""
+    kinds = {
+        "install": [each.name for each in brought if not each.in_place and each.instead is None]
+        + [each.name for each in brought if each.in_place and _is_source(each, wanted)],
+        "update": [each.name for each in brought if each.instead is not None],
+        "fix": [pack.name for pack in wanted.fix],
+        "enable": [each.name for each in wanted.relocate if each.enable],
+        "disable": [each.name for each in wanted.relocate if not each.enable],
+        "uninstall": list(dict.fromkeys(pack.name for pack in wanted.remove)),
+    }
+    return "; ".join(f"{kind} {', '.join(names)}" for kind, names in kinds.items() if names) or "nothing"
+
+
+def brought_by_us(state: Path) -> frozenset[str]:
+    """Distributions that transactions of ours installed anew, as far as the history reaches."""
+    names = set()
+    for record in read_transactions(state):
+        changes = record.summary.get("changes")
+        if record.state is None or record.state.value != "committed" or not isinstance(changes, list):
+            continue
+        names |= {
+            str(change.get("name"))
+            for change in changes
+            if isinstance(change, dict) and change.get("action") == "install"
+        }
+    return frozenset(names)
+
+
+def _is_source(each: Brought, wanted: Wanted) -> bool:
+    """Whether it lies in custom_nodes already and was named as a source."""
+    fixed = {pack.path for pack in wanted.fix}
+    return each.moves_to is None and str(each.tree) not in fixed
+
+
+def _orphans(
+    site: Site,
+    environment: Environment,
+    core: Gathered,
+    staying: Sequence[Gathered],
+    going: Sequence[Gathered],
+) -> frozenset[str]:
+    if not going:
+        return frozenset()
+    lines = tuple(line for each in going for line in each.lines)
+    removed = Gathered(pack=going[0].pack, lines=lines)
+    known = brought_by_us(site.state)
+    return orphans(environment, core, staying, removed, rules=site.rules, brought_by_us=known)
+
+
+def _said_of(site: Site, brought: Sequence[Brought], options: Options) -> list[Finding]:
+    """What was noticed of each pack; of those that were there before, install.py is no news."""
+    return [
+        finding
+        for each in brought
+        for finding in (
+            *each.findings,
+            *(site.script_findings(each.name, each.tree) if each.moves_to is None else ()),
+        )
+        if not (finding.code == "install-script" and CONSENT in options.allowed)
+    ]
+
+
+def _arrival(site: Site, each: Brought, installed: dict[str, Pack]) -> PackChange:
+    old = installed.get(each.name)
+    return PackChange(
+        name=each.name,
+        action="replace" if old else "add",
+        before=(old.version or (old.commit[:10] if each.instead else "")) if old else "",
+        after=each.commit[:10] or each.origin,
+        target=str(site.new_packs_folder / each.name),
+        digest=site.pack_digest(each.tree),
+    )
+
+
+def _relocation(each: Relocation) -> PackChange:
+    version = each.pack.version or each.pack.commit[:10]
+    action = "enable" if each.enable else "disable"
+    return PackChange(name=each.name, action=action, before=version, after=version, target=str(each.target))
+
+
+def _removal(pack: Pack) -> PackChange:
+    before = pack.version or pack.commit[:10]
+    return PackChange(name=pack.name, action="remove", before=before, target=pack.path)
+
+
+def _refuse_twice(brought: Sequence[Brought], wanted: Wanted) -> None:
+    names = [fold_name(each.name) for each in brought]
+    for each in brought:
+        if names.count(fold_name(each.name)) > 1:
+            raise UsageError(
+                "source-twice",
+                f"Two sources give the pack {each.name}.",
+                hints=(Hint("name-once", "Name each pack once."),),
+            )
+    others: list[tuple[str, str]] = [(pack.name, "uninstall") for pack in wanted.remove]
+    others += [(each.name, "disable") for each in wanted.relocate if not each.enable]
+    for name, kind in others:
+        if fold_name(name) in names:
+            raise contradicting(name, "install", kind)
