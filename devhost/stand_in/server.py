@@ -90,9 +90,9 @@ class PromptServer:
                     await self._heard(sid, message.data, first=first)
                     first = False
         finally:
-            if self.sockets.get(sid) is socket:
-                self.sockets.pop(sid, None)
-                self.sockets_metadata.pop(sid, None)
+            # Also when a new socket of the same page has taken its place: ComfyUI does so too.
+            self.sockets.pop(sid, None)
+            self.sockets_metadata.pop(sid, None)
         return socket
 
     async def _heard(self, sid: str, text: str, *, first: bool) -> None:
