@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from ..core.merge import Policy
 from ..core.plan import Plan
-from ..core.states import TransactionState
-from ..core.types import Finding
+from ..engine.after_commit import stands_all_the_same
 from ..engine.applying import Applied
 from ..engine.comparing import compare
+from ..engine.consents import change_reasons, rollback_reasons, runs_scripts
 from ..engine.planned import Options, Planned
-from ..engine.restoration import NOT_RESTORABLE, REMOVE, SAME_VERSION, RollbackPlan
 from ..engine.rolling_back import Rollback
 from ..engine.session import refused
-from ..errors import Hint, RefusedError, SafeInstallError
-from ..transaction.history import TransactionRecord, read_transaction
+from ..errors import Hint, RefusedError, UsageError
 from .console import Console
 from .kept_text import applied_lines, deferred_lines, rollback_lines
-from .plan_text import comparison_lines, counted, plan_lines, warning_lines
+from .plan_text import comparison_lines, plan_lines, warning_lines
 from .work import Outcome, Work
 
 
@@ -74,14 +71,16 @@ def uninstall(work: Work, args: argparse.Namespace) -> Outcome:
 
 def rollback(work: Work, args: argparse.Namespace) -> Outcome:
     """Go back to a snapshot."""
+    if args.id and args.undo:
+        raise UsageError("usage", "Name a snapshot, or a change with --undo; not both.")
     rolling = Rollback(session=work.session)
-    planned = rolling.plan(rolling.find(args.id))
+    planned = rolling.plan(rolling.find(args.id, undoing=args.undo))
     console = work.console
     console.say(rollback_lines(planned, console.out_style))
     document = planned.to_dict()
     if args.plan or planned.is_empty:
         return Outcome(document if args.plan else {"ok": True, "plan": document, "applied": None})
-    reasons = _rollback_reasons(planned)
+    reasons = rollback_reasons(planned)
     consent(console, args, reasons, lambda: rollback_lines(planned, console.err_style))
     return done(
         work, document, carry_out(work, lambda: rolling.apply(planned, at_next_start=args.at_next_start))
@@ -115,11 +114,9 @@ def apply_planned(work: Work, args: argparse.Namespace, planned: Planned) -> Out
     document = plan.to_dict()
     if plan.refusals:
         raise refused(plan.refusals)
-    if plan.is_empty and not _runs_scripts(planned):
+    if plan.is_empty and not runs_scripts(planned):
         return Outcome({"ok": True, "plan": document, "applied": None})
-    count = counted(len(plan.violating), "decision")
-    reasons = [f"{count} against somebody's requirement line"] if plan.violating else []
-    consent(console, args, reasons, lambda: plan_lines(plan, console.err_style))
+    consent(console, args, change_reasons(plan), lambda: plan_lines(plan, console.err_style))
     return done(work, document, carry_out(work, lambda: work.session.apply(planned)))
 
 
@@ -131,27 +128,6 @@ def done(work: Work, plan_document: Mapping[str, object], applied: Applied) -> O
         return Outcome({"ok": True, "plan": plan_document, "applied": None, "deferred": applied.to_dict()})
     console.say(applied_lines(applied, style))
     return Outcome({"ok": True, "plan": plan_document, "applied": applied.to_dict()})
-
-
-def _runs_scripts(planned: Planned) -> bool:
-    """Whether install.py of a pack that is there already is to run, though nothing is to be installed."""
-    allowed = "install-py" in planned.options.allowed
-    return allowed and any((each.tree / "install.py").is_file() for each in planned.fetched)
-
-
-def _rollback_reasons(plan: RollbackPlan) -> list[str]:
-    reasons = []
-    for how, words in (
-        (NOT_RESTORABLE, "cannot be restored"),
-        (SAME_VERSION, "come back as the same version only"),
-    ):
-        count = sum(1 for item in plan.items if item.how == how)
-        if count:
-            reasons.append(f"{count} of the differences {words}")
-    packs = [item.name for item in plan.items if item.kind == "pack" and item.how == REMOVE]
-    if packs:
-        reasons.append(f"these packs are removed: {', '.join(packs)}")
-    return reasons
 
 
 def consent(
@@ -186,35 +162,9 @@ def carry_out(work: Work, act: Callable[[], Applied]) -> Applied:
         work.calm_down()
     except BaseException as error:
         work.calm_down()
-        record = _committed(work.site.state, work.session.begun[known:])
-        if record is None:
+        standing = stands_all_the_same(work.site.state, work.session.begun[known:], error)
+        if standing is None:
             raise
         work.console.trace(error)
-        return _applied_all_the_same(record, error)
+        return standing
     return applied
-
-
-def _committed(state: Path, mine: Sequence[str]) -> TransactionRecord | None:
-    """The transaction of these that stands. Of ours alone: others may have committed theirs meanwhile."""
-    records = (read_transaction(state, identifier) for identifier in reversed(mine))
-    return next((each for each in records if each.state is TransactionState.COMMITTED), None)
-
-
-def _applied_all_the_same(record: TransactionRecord, error: BaseException) -> Applied:
-    reason = error.message if isinstance(error, SafeInstallError) else str(error) or "interrupted"
-    summary: Mapping[str, object] = record.summary
-    return Applied(
-        transaction=record.id,
-        snapshot=str(summary.get("snapshot", "")),
-        operation=record.operation,
-        seconds=0.0,
-        swap_seconds=0.0,
-        steps=0,
-        findings=(
-            Finding(
-                code="stopped-after-commit",
-                message=f"The change is complete, but what follows it was cut short: {reason}",
-                hints=(Hint("roll-back", "`safe-install rollback` takes the change back."),),
-            ),
-        ),
-    )

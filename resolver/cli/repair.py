@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from ..engine.consents import repair_reasons
 from ..engine.repair_plan import Mending, RepairPlan
 from ..engine.repairing import Repair
 from .changes import carry_out, consent, done
@@ -31,9 +32,7 @@ def repair(work: Work, args: argparse.Namespace) -> Outcome:
     document = planned.to_dict()
     if args.plan or not planned.mendings:
         return Outcome(document if args.plan else {"ok": True, "plan": document, "applied": None})
-    edited = [each.name for each in planned.mendings if each.edited]
-    reasons = [f"files that somebody edited are replaced in {', '.join(edited)}"] if edited else []
-    consent(console, args, reasons, lambda: repair_lines(planned, console.err_style))
+    consent(console, args, repair_reasons(planned), lambda: repair_lines(planned, console.err_style))
     return done(work, document, carry_out(work, lambda: repairing.apply(planned)))
 
 

@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
-from ..errors import BusyError, RefusedError
-from ..transaction.locks.lockfile import who_holds
+from ..engine import patience
 from .console import Console, plain
 
 T = TypeVar("T")
 
-_PAUSE = 0.2
-OUTDATED = "plan-outdated"
-
 
 def until_free(console: Console, seconds: float, cancel: threading.Event, act: Callable[[], T]) -> T:
-    """What `act` returns; it is begun anew, plan and all, when another was at work, for so many seconds.
-
-    Then, or without `seconds` at once, BusyError or RefusedError `plan-outdated` as `act` raised it.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return act()
-        except (BusyError, RefusedError) as error:
-            mine = isinstance(error, RefusedError) and error.code != OUTDATED
-            if mine or time.monotonic() >= deadline or cancel.is_set():
-                raise
-            console.note(f"Waiting: {plain(error.message)}")
-            _wait(Path(error.context.get("lock", "")), deadline, cancel)
-
-
-def _wait(lock: Path, deadline: float, cancel: threading.Event) -> None:
-    """Until nobody holds that lock, or there is no more time."""
-    while not cancel.wait(_PAUSE) and time.monotonic() < deadline:
-        if who_holds(lock) is None:
-            return
+    """As `engine.patience.until_free`; says on stderr who is being waited for."""
+    return patience.until_free(seconds, cancel, act, lambda text: console.note(plain(text)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from ..core.plan import environment_fingerprint
 from ..core.types import Distribution, Environment, Finding
 from ..errors import Hint, UsageError
 from ..ports import Kept
@@ -62,10 +65,20 @@ class RepairPlan:
     moment: Moment | None = None
     """What our own transactions had done when it was looked at."""
 
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the environment now and of how everything becomes whole."""
+        body = [
+            environment_fingerprint(self.environment.distributions),
+            [each.to_dict() for each in self.mendings],
+        ]
+        return hashlib.sha256(json.dumps(body).encode()).hexdigest()
+
     def to_dict(self) -> dict[str, object]:
         """The plan as a JSON object."""
         return {
             "ok": True,
+            "fingerprint": self.fingerprint,
             "items": [each.to_dict() for each in self.mendings],
             "findings": [finding.to_dict() for finding in self.findings],
             "restart": "restart" if self.mendings else "none",

@@ -29,6 +29,8 @@ IMPURE_CALLS = frozenset({"open", "print", "input"})
 
 PRODUCT_FOLDERS = ("resolver", "server_routes", "nodes", "js", "comfyui_packaging", "devhost")
 LONGEST_FILE = 320
+LONG_FILES = frozenset({"server_routes/wire.py"})
+"""Every request and response stands in one file, so that a reader finds them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,17 @@ ROOMS: dict[str, Room] = {
             "resolver.transaction.fs",
         ),
         third_party=frozenset({"packaging", "tomli", "tqdm", "uv", "yaml"}),
-        # Only who asks the Registry waits for it to load.
-        third_party_late=frozenset({"aiohttp"}),
+    ),
+    # aiohttp takes a while to load: only who asks the Registry waits for it (a test holds the start to that).
+    "resolver.io.registry.web": Room(
+        own=(
+            "resolver.io",
+            "resolver.core",
+            "resolver.errors",
+            "resolver.registry_port",
+            "resolver.transaction.fs",
+        ),
+        third_party=frozenset({"aiohttp", "yarl"}),
     ),
     "resolver.engine": Room(
         own=(
@@ -84,7 +95,9 @@ ROOMS: dict[str, Room] = {
         third_party=frozenset({"packaging"}),
     ),
     "resolver.at_start": Room(
-        own=("resolver.transaction",), own_late=("resolver.core", "resolver.engine", "resolver.wiring")
+        own=("resolver.at_start", "resolver.transaction", "resolver.core.states", "resolver.errors"),
+        # What broken packages may keep from working. The module that starts processes needs none.
+        own_late=("resolver.core", "resolver.engine", "resolver.wiring", "resolver.io.process"),
     ),
     "resolver.wiring": Room(own=("resolver",), third_party=frozenset({"packaging", "tomli"})),
     "resolver.cli": Room(
@@ -105,12 +118,11 @@ ROOMS: dict[str, Room] = {
     "server_routes": Room(
         own=(
             "server_routes",
-            "resolver.core.registry",
-            "resolver.core.registry_judgement",
-            "resolver.core.states",
-            "resolver.core.types",
+            # Values alone, which have no I/O; what does something comes by `engine` and `wiring`.
+            "resolver.core",
             "resolver.engine",
             "resolver.errors",
+            "resolver.ports",
             "resolver.registry_port",
             "resolver.wiring",
         ),
@@ -185,10 +197,11 @@ def _module_name(root: Path, path: Path) -> str:
 
 
 def _room_of(module: str) -> Room | None:
-    """The room a module lies in: the folder below `resolver`, or the top level's own."""
+    """The room a module lies in: the nearest folder that is one, below `resolver`; or the top level's own."""
     parts = module.split(".")
     if parts[0] == "resolver" and len(parts) > 1:
-        return ROOMS.get(f"resolver.{parts[1]}")
+        nearest = (ROOMS.get(".".join(parts[:count])) for count in range(len(parts), 1, -1))
+        return next((room for room in nearest if room is not None), None)
     return ROOMS.get(parts[0])
 
 

@@ -1,0 +1,85 @@
+"""What every handler works with: the host, the engine, the jobs. One for each process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ..resolver.core.settings import Settings
+from ..resolver.engine.job_history import JobHistory
+from ..resolver.engine.session import Session
+from ..resolver.errors import Hint, SafeInstallError
+from ..resolver.ports import Reporter
+from ..resolver.wiring import load_settings, open_site, session_on
+from .dispatch import the_server
+from .host import Host
+from .job import JobOrder
+from .jobs import Jobs
+from .plans import Plans
+
+if TYPE_CHECKING:
+    from .wire import Job
+
+T = TypeVar("T")
+
+_READERS = 4
+"""Requests that are answered from the disk at the same time; the others wait their turn."""
+
+
+class Desk:
+    """The host, the engine, the jobs. Safe to share between threads."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.plans = Plans()
+        self.jobs = Jobs(JobHistory(host.state), self.open_session, host.send)
+        self._readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="safe-install-read")
+
+    @property
+    def state(self) -> Path:
+        """Our state folder."""
+        return self.host.state
+
+    def settings(self) -> Settings:
+        """The user's settings, read anew. Blocks. Raises UsageError `settings-invalid`."""
+        return load_settings(self.host.state)
+
+    async def in_thread(self, act: Callable[..., T], *arguments: object) -> T:
+        """What `act` returns; it runs in one of a few threads. For reading: what changes anything is a job."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, act, *arguments)
+
+    def open_session(self, report: Reporter | None = None, cancel: threading.Event | None = None) -> Session:
+        """The engine on this host, for one thread. Blocks: starts the interpreter once."""
+        host = self.host
+        site = open_site(host.comfyui, python=host.python, state=host.state, custom_nodes=host.custom_nodes)
+        return session_on(site, report, cancel)
+
+    def submit(self, order: JobOrder) -> Job:
+        """The job, in the queue and on the disk. Blocks for the time of a write."""
+        return self.jobs.submit(order)
+
+
+_desks: list[Desk] = []
+_lock = threading.Lock()
+
+
+def desk() -> Desk:
+    """The desk of this process, for handlers and for callers inside it. Blocks the first time.
+
+    Raises SafeInstallError `no-server` where the routes are on no server.
+    """
+    with _lock:
+        if not _desks:
+            server = the_server()
+            if server is None:
+                raise SafeInstallError(
+                    "no-server",
+                    "Safe Install's routes are on no server in this process.",
+                    hints=(Hint("start-comfyui", "Start ComfyUI with its server, or use `safe-install`."),),
+                )
+            _desks.append(Desk(Host(server)))
+        return _desks[0]

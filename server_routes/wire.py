@@ -1,0 +1,770 @@
+"""Every request and every response, as the OpenAPI document describes them.
+
+Requests are strict: a field nobody knows, or a value of another type, is refused rather than passed over.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+Consent = Literal["builds", "indexes", "urls", "install-py"]
+Restart = Literal["none", "reload", "restart"]
+JobState = Literal["queued", "running", "cancelling", "done", "failed", "refused", "cancelled", "interrupted"]
+
+Words = Annotated[str, Field(max_length=4096)]
+Name = Annotated[str, Field(max_length=200)]
+
+
+class Body(BaseModel):
+    """What a client sends as JSON."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Query(BaseModel):
+    """What stands behind the question mark; text that is read as the type it is to be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """What a client gets."""
+
+    # A key of the engine that is not described here is left out; a test holds the two to each other.
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+# --- shared -------------------------------------------------------------------------------------------------
+
+
+class Nothing(Body):
+    """An empty object."""
+
+
+class Page(Query):
+    """Which part of a list."""
+
+    limit: int = Field(default=50, ge=1, le=500)
+    offset: int = Field(default=0, ge=0)
+
+
+class Pagination(Answer):
+    """Which part of how much this is."""
+
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+
+
+class HintWords(Answer):
+    """One thing the user can do."""
+
+    code: str
+    text: str
+
+
+class Fault(Answer):
+    """What went wrong."""
+
+    code: str
+    message: str
+    context: dict[str, str] = {}
+    hints: list[HintWords] = []
+
+
+class Failure(Answer):
+    """The answer to a request that failed."""
+
+    error: Fault
+    status: int
+
+
+class Finding(Answer):
+    """Something the user should know, that did not stop the work."""
+
+    code: str
+    pack: str = ""
+    file: str = ""
+    line: int = 0
+    message: str
+    hints: list[HintWords] = []
+
+
+class Change(Answer):
+    """One distribution or pack that changes."""
+
+    name: str
+    action: str
+    before: str = Field(default="", alias="from")
+    after: str = Field(default="", alias="to")
+    wanted_by: list[str] = []
+
+
+class Wish(Answer):
+    """Who wants what."""
+
+    pack: str
+    requirement: str
+
+
+class Decision(Answer):
+    """A conflict settled on the user's behalf."""
+
+    package: str
+    rule: str
+    chosen: str
+    wanted: list[Wish] = []
+    violates: list[Wish] = []
+    reason: str = ""
+
+
+class OpenApi(Answer):
+    """The OpenAPI document itself."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    openapi: str
+
+
+# --- the guard's token ----------------------------------------------------------------------------------------
+
+
+class Token(Answer):
+    """What a page sends along with everything that changes something."""
+
+    token: str
+    header: str
+
+
+# --- status, packs, why ---------------------------------------------------------------------------------------
+
+
+class StatusQuery(Query):
+    """How closely to look."""
+
+    drift: bool = False
+    """Also look whether others changed something, which may take seconds."""
+
+
+class Drifted(Answer):
+    """What others changed since we last looked."""
+
+    since: str
+    reason: str
+    items: list[dict[str, JsonValue]]
+    snapshot: str
+    left: str
+    new: bool
+    hints: list[HintWords]
+
+
+class WaitingChange(Answer):
+    """A change that is carried out at the next start."""
+
+    id: str
+    operation: str
+    since: str
+    tries: int
+    """How often it was tried in vain."""
+    why: str
+    """`asked`, or `files-locked`."""
+    said: str
+
+
+class Status(Answer):
+    """How things stand, for a page that has just connected."""
+
+    version: str
+    comfyui: str
+    python: str
+    state: str
+    custom_nodes: list[str]
+    busy: bool
+    """Whether a job runs or waits."""
+    jobs: list[JobSummary]
+    """Those that run or wait, oldest first."""
+    tasks_remaining: int
+    """Prompts of the host that run or wait."""
+    restart: Restart
+    """The least that is still to happen before every change of this process counts."""
+    unfinished: list[str]
+    """Transactions that were interrupted: `safe-install recover` or a restart settles them."""
+    waiting: list[WaitingChange]
+    drift: Drifted | None = None
+    """None where it was not asked for."""
+
+
+class InstalledPack(Answer):
+    """One custom node package."""
+
+    name: str
+    path: str
+    is_file: bool
+    disabled: bool
+    version: str
+    remote: str
+    commit: str
+    dirty: bool | None
+    loaded: bool
+    """Whether the running ComfyUI has loaded it."""
+    node_types: list[str]
+
+
+class Packs(Answer):
+    """What is installed."""
+
+    packs: list[InstalledPack]
+
+
+class WishNow(Answer):
+    """Somebody's wish for a package, and whether it holds now."""
+
+    pack: str
+    requirement: str
+    file: str
+    line: int
+    met: bool
+
+
+class RuleWords(Answer):
+    """A rule that speaks of a package."""
+
+    code: str
+    says: str
+
+
+class Why(Answer):
+    """Everything known about one package here."""
+
+    package: str
+    installed: str
+    provided_by: str
+    wishes: list[WishNow]
+    rules: list[RuleWords]
+    decisions: list[dict[str, JsonValue]]
+
+
+# --- work -----------------------------------------------------------------------------------------------------
+
+
+class QueueTaskItem(Body):
+    """One task, as ComfyUI-Manager's queue takes it."""
+
+    ui_id: Name
+    client_id: Name
+    kind: Name
+    params: dict[str, JsonValue]
+
+
+LegacyRow = dict[str, JsonValue]
+
+
+class TaskRequest(Body):
+    """One task, or several that are one transaction, or the rows of Manager's legacy batch.
+
+    Exactly one of the three: `kind` with `params`; `tasks`; or lists of rows by kind.
+    """
+
+    ui_id: Name | None = None
+    client_id: Name | None = None
+    kind: Name | None = None
+    params: dict[str, JsonValue] | None = None
+    tasks: Annotated[list[QueueTaskItem], Field(min_length=1, max_length=200)] | None = None
+    # Manager's legacy batch (queue/batch of 4.3).
+    batch_id: Name | None = None
+    install: list[LegacyRow] | None = None
+    reinstall: list[LegacyRow] | None = None
+    uninstall: list[LegacyRow] | None = None
+    update: list[LegacyRow] | None = None
+    fix: list[LegacyRow] | None = None
+    disable: list[LegacyRow] | None = None
+    enable: list[LegacyRow] | None = None
+    install_model: list[LegacyRow] | None = None
+    update_all: JsonValue = None
+    update_comfyui: JsonValue = None
+    # Ours.
+    allow: Annotated[list[Consent], Field(max_length=4)] = []
+    policy: Literal["newest", "fewest-broken"] = "newest"
+    strategy: Literal["merged", "one-by-one"] = "merged"
+    agree: Name = ""
+    """The fingerprint of the plan that was shown, where it needs a yes."""
+    at_next_start: bool = False
+
+    @model_validator(mode="after")
+    def _one_form(self) -> TaskRequest:
+        single = self.kind is not None or self.params is not None
+        rows = any(getattr(self, name) is not None for name in LEGACY_KINDS)
+        if [single, self.tasks is not None, rows].count(True) != 1:
+            raise ValueError("name one task by kind and params, or several as tasks, or rows by their kinds")
+        if single and (self.kind is None or self.params is None):
+            raise ValueError("a task has a kind and params")
+        return self
+
+
+class InstallParams(Body):
+    """A pack from wherever it comes."""
+
+    source: Annotated[str, Field(min_length=1, max_length=2000)]
+    """As on the command line: a git URL, a folder, an archive, or `id[@version]` of the Registry."""
+
+
+class NodeParams(Body):
+    """A pack that is there, as Manager names it."""
+
+    node_name: Annotated[str, Field(min_length=1, max_length=200)]
+    node_ver: Name | None = None
+    is_unknown: bool | None = None
+
+
+class EnableParams(Body):
+    """A pack that is disabled."""
+
+    cnr_id: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class RollbackParams(Body):
+    """Going back: to a snapshot, or, without one, to before the last change."""
+
+    snapshot: Name = ""
+
+
+class ApplyParams(Body):
+    """Applying a plan that was shown."""
+
+    plan_id: Name
+
+
+class SnapshotParams(Body):
+    """Taking a snapshot."""
+
+    label: Name = ""
+    full: bool | None = None
+
+
+class RepairParams(Body):
+    """Making broken distributions whole; all of them where none is named."""
+
+    names: Annotated[list[Name], Field(max_length=500)] = []
+
+
+LEGACY_KINDS = (
+    "install",
+    "reinstall",
+    "uninstall",
+    "update",
+    "fix",
+    "disable",
+    "enable",
+    "install_model",
+    "update_all",
+    "update_comfyui",
+)
+
+
+class Stage(Answer):
+    """What a job is at."""
+
+    name: str
+    text: str
+
+
+class Progress(Answer):
+    """How far the stage is."""
+
+    done: int
+    total: int
+    """0 when unknown."""
+    unit: str
+
+
+class TaskStatus(Answer):
+    """How it ended, as Manager says it."""
+
+    status_str: Literal["success", "error", "skip"]
+    completed: bool
+    messages: list[str]
+
+
+class JobSummary(Answer):
+    """A job as every page hears of it."""
+
+    id: str
+    kind: str
+    state: JobState
+    stage: Stage | None = None
+    progress: Progress | None = None
+
+
+class Job(JobSummary):
+    """One piece of work, from being asked for to its end."""
+
+    ui_ids: list[str] = []
+    client_id: str = ""
+    operation: str = ""
+    """What it is, in words."""
+    cancellable: bool
+    created: str
+    """Times are ISO, UTC."""
+    started: str = ""
+    ended: str = ""
+    log: list[str] = []
+    """The last lines, at most 200."""
+    plan_id: str | None = None
+    transaction_id: str | None = None
+    restart: Restart | None = None
+    result: dict[str, JsonValue] | None = None
+    error: Fault | None = None
+    status: TaskStatus | None = None
+    """None while it is not over."""
+
+
+class Accepted(Answer):
+    """What was asked for is in the queue."""
+
+    id: str
+    """Of the job."""
+    job: Job
+
+
+class Jobs(Answer):
+    """Jobs, newest first."""
+
+    jobs: list[Job]
+    pagination: Pagination
+
+
+class Wait(Query):
+    """How long to wait for a job to end."""
+
+    wait: float = Field(default=0.0, ge=0.0, le=60.0, allow_inf_nan=False)
+    """Seconds; the answer comes when it is over, or when they are."""
+
+
+# --- plans ----------------------------------------------------------------------------------------------------
+
+
+class PackStatus(Answer):
+    """How a pack came through the solve."""
+
+    name: str
+    status: str
+    reason: str
+
+
+class LineOutcome(Answer):
+    """How one line of a pack's files ended."""
+
+    pack: str
+    file: str
+    line: int
+    text: str
+    outcome: str
+    detail: str
+
+
+class LibraryLine(Answer):
+    """A requirement of a distribution that does not hold after the plan."""
+
+    package: str
+    pack: str
+    requirement: str
+    already: bool
+
+
+class ChangePlan(Answer):
+    """What an install, an uninstall or a sync changes (`plan --json` of the command line)."""
+
+    ok: bool
+    fingerprint: str
+    policy: str
+    lock: dict[str, str]
+    changes: list[Change]
+    pack_changes: list[Change]
+    decisions: list[Decision]
+    findings: list[Finding]
+    refusals: list[Finding]
+    packs: list[PackStatus]
+    lines: list[LineOutcome]
+    library_lines_broken: list[LibraryLine]
+    restart: Restart
+    download_bytes: int
+
+
+class Restoration(Answer):
+    """How one distribution, pack or file comes back."""
+
+    kind: str
+    name: str
+    how: str
+    before: str = Field(default="", alias="from")
+    after: str = Field(default="", alias="to")
+    reason: str = ""
+
+
+class RollbackPlan(Answer):
+    """What going back to a snapshot takes."""
+
+    ok: bool
+    fingerprint: str
+    snapshot: str
+    created: str
+    reason: str
+    label: str
+    exact: bool
+    full: bool
+    kept: int
+    items: list[Restoration]
+    findings: list[Finding]
+    restart: Restart
+
+
+class Mending(Answer):
+    """How one broken distribution becomes whole."""
+
+    name: str
+    before: list[str] = Field(alias="from")
+    after: str = Field(alias="to")
+    faults: list[str]
+    why: str
+    how: str
+    """exact (the very bytes), or same-version."""
+
+
+class RepairPlan(Answer):
+    """What is broken, and how it becomes whole."""
+
+    ok: bool
+    fingerprint: str
+    items: list[Mending]
+    findings: list[Finding]
+    restart: Restart
+
+
+class Plan(Answer):
+    """A plan that was made; one of its three parts is there."""
+
+    id: str
+    kind: str
+    made: str
+    operation: str
+    fingerprint: str
+    """To be named as `agree` where it needs a yes."""
+    empty: bool
+    needs_consent: list[str]
+    """Why it needs a yes; empty where it needs none."""
+    refused: bool
+    """Whether it cannot be applied as it is."""
+    restart: Restart
+    download_bytes: int
+    change: ChangePlan | None = None
+    rollback: RollbackPlan | None = None
+    repair: RepairPlan | None = None
+
+
+# --- the past -------------------------------------------------------------------------------------------------
+
+
+class Transaction(Answer):
+    """One transaction, as its journal tells."""
+
+    id: str
+    operation: str
+    state: str
+    started: str
+    ended: str
+    summary: dict[str, JsonValue]
+    deferred: bool
+    tries: int
+    reason: str
+    problem: str
+
+
+class Transactions(Answer):
+    """Transactions, newest first."""
+
+    transactions: list[Transaction]
+    pagination: Pagination
+
+
+class SnapshotSummary(Answer):
+    """A snapshot in a list."""
+
+    id: str
+    created: str
+    reason: str
+    label: str
+    pinned: bool
+    python: str
+    comfyui_version: str
+    distributions: int
+    packs: int
+    own_bytes: int = 0
+    """What goes with it alone."""
+    full: bool = False
+    """Whether a full copy is kept."""
+
+
+class Snapshots(Answer):
+    """Snapshots, newest first."""
+
+    snapshots: list[SnapshotSummary]
+    findings: list[Finding]
+    pagination: Pagination
+
+
+class SnapshotDistribution(Answer):
+    """One distribution as it was."""
+
+    name: str
+    version: str
+    origin: str
+    editable: bool
+
+
+class SnapshotPack(Answer):
+    """One pack as it was."""
+
+    name: str
+    version: str
+    commit: str
+    dirty: bool | None
+    disabled: bool
+    digest: str
+
+
+class Snapshot(SnapshotSummary):
+    """A snapshot with everything in it."""
+
+    platform: str
+    prefix: str
+    comfyui_commit: str
+    transaction: str
+    distribution_list: list[SnapshotDistribution]
+    pack_list: list[SnapshotPack]
+    decisions: list[Decision]
+    freeze: str
+
+
+class NewSnapshot(Body):
+    """A snapshot to be taken by hand."""
+
+    label: Name = ""
+    full: bool | None = None
+    """Whether to keep a full copy; left out: as guard mode has it."""
+    client_id: Name = ""
+    ui_id: Name = ""
+
+
+class SnapshotChange(Body):
+    """What is to be different about a snapshot; what is left out stays."""
+
+    label: Name | None = None
+    pinned: bool | None = None
+
+
+class Removed(Answer):
+    """What went."""
+
+    id: str
+    freed_bytes: int
+    findings: list[Finding]
+
+
+class PackDifference(Answer):
+    """One pack that differs."""
+
+    name: str
+    action: str
+    before: str = Field(default="", alias="from")
+    after: str = Field(default="", alias="to")
+
+
+class FileDifference(Answer):
+    """One file nobody owns that differs."""
+
+    path: str
+    action: str
+
+
+class SnapshotDiff(Answer):
+    """What leads from one snapshot to another."""
+
+    a: str
+    b: str
+    empty: bool
+    changes: list[Change]
+    packs: list[PackDifference]
+    unowned: list[FileDifference]
+    python: list[str] | None
+    comfyui: list[str] | None
+
+
+class RestoreRequest(Body):
+    """Going back to the snapshot in the path."""
+
+    agree: Name = ""
+    """The fingerprint of the plan that was shown, where it needs a yes."""
+    plan: bool = False
+    """Only say what it takes."""
+    at_next_start: bool = False
+    client_id: Name = ""
+    ui_id: Name = ""
+
+
+# --- restart --------------------------------------------------------------------------------------------------
+
+
+class RestartRequest(Body):
+    """Restarting ComfyUI."""
+
+    force: bool = False
+    """Also while prompts run or wait, or a job runs."""
+    client_id: Name = ""
+
+
+class Restarting(Answer):
+    """The restart has been set going."""
+
+    how: str
+
+
+# --- packs a workflow misses ----------------------------------------------------------------------------------
+
+
+class WorkflowRequest(Body):
+    """A workflow as the page saves it."""
+
+    workflow: dict[str, JsonValue]
+
+
+class Missing(Answer):
+    """What a workflow needs and is not here."""
+
+    node_types: list[str]
+
+
+# --- the Comfy Registry ---------------------------------------------------------------------------------------
+
+
+class RegistrySearch(Query):
+    """What to look for."""
+
+    text: str = Field(default="", max_length=200)
+
+
+class RegistryPacks(Answer):
+    """What was found."""
+
+    packs: list[dict[str, JsonValue]]
+
+
+class RegistryPackDetail(Answer):
+    """One pack of the Registry."""
+
+    id: str
+
+
+Status.model_rebuild()
