@@ -1,4 +1,7 @@
-"""The nodes of the first workflow a new user sees, by name and sockets alone: nothing runs here."""
+"""The nodes of the first workflow a new user sees, by name and sockets alone: nothing runs here.
+
+The models that workflow names are offered, so that the page does not begin with a list of what is missing.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +29,14 @@ def _node(category: str, inputs: _Inputs, outputs: tuple[str, ...], *, is_output
 
 _TEXT = ("STRING", {"multiline": True})
 _SIDE = ("INT", {"default": 512, "min": 16, "max": 16384, "step": 8})
+_SIZE = {"width": _SIDE, "height": _SIDE, "batch_size": ("INT", {"default": 1, "min": 1})}
 
 CORE_NODES: dict[str, type] = {
-    "CheckpointLoaderSimple": _node("loaders", {"ckpt_name": ([],)}, ("MODEL", "CLIP", "VAE")),
-    "CLIPTextEncode": _node("conditioning", {"text": _TEXT, "clip": ("CLIP",)}, ("CONDITIONING",)),
-    "EmptyLatentImage": _node(
-        "latent",
-        {"width": _SIDE, "height": _SIDE, "batch_size": ("INT", {"default": 1, "min": 1})},
-        ("LATENT",),
+    "CheckpointLoaderSimple": _node(
+        "loaders", {"ckpt_name": (["v1-5-pruned-emaonly-fp16.safetensors"],)}, ("MODEL", "CLIP", "VAE")
     ),
+    "CLIPTextEncode": _node("conditioning", {"text": _TEXT, "clip": ("CLIP",)}, ("CONDITIONING",)),
+    "EmptyLatentImage": _node("latent", _SIZE, ("LATENT",)),
     "KSampler": _node(
         "sampling",
         {
@@ -51,6 +53,21 @@ CORE_NODES: dict[str, type] = {
         },
         ("LATENT",),
     ),
+    "UNETLoader": _node(
+        "loaders",
+        {"unet_name": (["z_image_turbo_bf16.safetensors"],), "weight_dtype": (["default"],)},
+        ("MODEL",),
+    ),
+    "CLIPLoader": _node(
+        "loaders",
+        {"clip_name": (["qwen_3_4b.safetensors"],), "type": (["lumina2"],), "device": (["default"],)},
+        ("CLIP",),
+    ),
+    "VAELoader": _node("loaders", {"vae_name": (["ae.safetensors"],)}, ("VAE",)),
+    "ModelSamplingAuraFlow": _node(
+        "model", {"model": ("MODEL",), "shift": ("FLOAT", {"default": 1.73})}, ("MODEL",)
+    ),
+    "EmptySD3LatentImage": _node("latent", _SIZE, ("LATENT",)),
     "VAEDecode": _node("latent", {"samples": ("LATENT",), "vae": ("VAE",)}, ("IMAGE",)),
     "SaveImage": _node(
         "image",

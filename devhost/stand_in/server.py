@@ -47,8 +47,9 @@ class PromptServer:
         self.calls = middlewares.Calls()
         self.app = web.Application(
             client_max_size=round(args.max_upload_size * 1024 * 1024),
-            middlewares=middlewares.of_the_host(self.calls, args),
+            middlewares=middlewares.of_the_host(args),
         )
+        self.app.on_response_prepare.append(self.calls.record)
         self.routes = web.RouteTableDef()
         self.routes.get("/ws")(self._websocket)
         host_routes.add(self.routes, self)

@@ -9,7 +9,6 @@ import importlib
 import ipaddress
 import logging
 import socket
-import time
 from argparse import Namespace
 from collections import deque
 from collections.abc import Iterator
@@ -34,34 +33,15 @@ class Calls:
     def __init__(self) -> None:
         self.last: deque[dict[str, Any]] = deque(maxlen=5000)
 
-    @web.middleware
-    async def record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Pass on, and note what was asked and answered."""
-        begun = time.perf_counter()
-        status = 500
-        try:
-            response = await handler(request)
-            status = response.status
-            return response
-        except web.HTTPException as error:
-            status = error.status
-            raise
-        finally:
-            self.last.append(
-                {
-                    "method": request.method,
-                    "path": request.path,
-                    "query": request.query_string,
-                    "status": status,
-                    "milliseconds": round(1000 * (time.perf_counter() - begun), 1),
-                }
-            )
+    async def record(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Note what was asked and answered, at the moment the answer begins."""
+        asked = {"method": request.method, "path": request.path, "query": request.query_string}
+        self.last.append({**asked, "status": response.status})
 
 
-def of_the_host(calls: Calls, args: Namespace) -> list[Middleware]:
-    """The middlewares in ComfyUI's order, behind the record."""
+def of_the_host(args: Namespace) -> list[Middleware]:
+    """The middlewares in ComfyUI's order."""
     return [
-        calls.record,
         _drop,
         _cache_control,
         _cors(args.enable_cors_header) if args.enable_cors_header else _origin_only,
