@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,10 +14,10 @@ from ..resolver.core.tasks import TaskKind
 from ..resolver.engine.planned import Options
 from ..resolver.errors import Hint, UsageError
 from . import security, wire
-from .bodies import tasks_of
 from .changing import apply, show
 from .envelope import invalid_request
 from .job import JobOrder, JobOutcome, JobWork
+from .manager.bodies import read
 from .snapping import take
 from .standing import standing_at
 from .wanted import REPAIR, ROLLBACK, SYNC, TASKS, Wanted
@@ -54,7 +55,11 @@ def order_of(
     elif single is not None:
         change = _ours(single, _options(request))
     else:
-        change = Wanted(kind=TASKS, options=_options(request), tasks=tasks_of(request))
+        asked = read(request)
+        options = _options(request)
+        if asked.without_scripts:
+            options = replace(options, allowed=options.allowed - {"install-py"})
+        change = Wanted(kind=TASKS, options=options, tasks=asked.tasks)
     if not trusted:
         security.check(_deeds(change), standing_at(desk))
     return change_order(

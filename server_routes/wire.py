@@ -311,20 +311,6 @@ class InstallParams(Body):
     """As on the command line: a git URL, a folder, an archive, or `id[@version]` of the Registry."""
 
 
-class NodeParams(Body):
-    """A pack that is there, as Manager names it."""
-
-    node_name: Annotated[str, Field(min_length=1, max_length=200)]
-    node_ver: Name | None = None
-    is_unknown: bool | None = None
-
-
-class EnableParams(Body):
-    """A pack that is disabled."""
-
-    cnr_id: Annotated[str, Field(min_length=1, max_length=200)]
-
-
 class RollbackParams(Body):
     """Going back: to a snapshot, or, without one, to before the last change."""
 

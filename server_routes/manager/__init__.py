@@ -1,0 +1,1 @@
+"""ComfyUI-Manager beside us: its bodies and results, its registry of functions, protection, taking over."""
