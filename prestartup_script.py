@@ -1,5 +1,6 @@
-"""Run by ComfyUI before it loads any pack: finishes or undoes what a crash interrupted, applies what waits.
+"""Run by ComfyUI before it loads any pack: heals what a crash has left, applies what waits, marks the start.
 
+A change that was interrupted is finished or undone; one after which ComfyUI died twice at its start is taken back.
 Only the standard library, because the crash may have left other packages broken; everything of ours is
 loaded by path, because ComfyUI runs this file alone. Nothing here raises or exits: ComfyUI must start.
 """
@@ -10,11 +11,13 @@ import importlib
 import logging
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 _LOG = logging.getLogger("safe_install")
+_HERE = Path(__file__).resolve().parent
 _PRIVATE = "_safe_install_at_start"
 """Our package's name here; its real name may belong to an installed copy of another version."""
 _PARTS_OF_PYTHON = ("purelib", "platlib", "scripts", "data")
@@ -34,6 +37,28 @@ def recover_at_start() -> None:
         _LOG.warning("Safe Install: %s", line)
 
 
+def take_back_what_kills() -> None:
+    """Judge the last starts; after two that died since our last change, take it back. Blocks; see `healing`."""
+    import folder_paths
+
+    state = _state_folder(folder_paths)
+    if not (state / "starts").is_dir():
+        return
+    healing = _load("resolver.at_start.healing")
+    healing.heal(
+        healing.Place(
+            state=state,
+            comfyui=Path(folder_paths.__file__).resolve().parent,
+            custom_nodes=_packs(folder_paths),
+            roots=_roots(folder_paths),
+            sites=_sites(),
+            prefix=sys.prefix,
+            surroundings=_surroundings(folder_paths),
+            entry=_HERE / "__main__.py",
+        )
+    )
+
+
 def apply_what_waits() -> None:
     """Apply what waits for this start, and log what came of it. Blocks; not after a recovery that failed."""
     import folder_paths
@@ -46,15 +71,27 @@ def apply_what_waits() -> None:
         _LOG.warning("Safe Install: %s", attempt.line)
 
 
+def watch_this_start() -> None:
+    """Mark that a start is under way. Our entry finds the watch here, and tells it when the server is up."""
+    import folder_paths
+
+    state = _state_folder(folder_paths)
+    if not (state / "transactions").is_dir() or _ends_before_it_listens():
+        return
+    watching = _load("resolver.at_start.watching")
+    sys.modules[_PRIVATE].watched = watching.watch_start(  # type: ignore[attr-defined]
+        state, prefix=sys.prefix, surroundings=_surroundings(folder_paths)
+    )
+
+
 def notice_drift() -> None:
-    """Log a line where others changed something since we last looked. Blocks; see `resolver/at_start.py`."""
+    """Log a line where others changed something since we last looked. Blocks; see `resolver/at_start/drift.py`."""
     import folder_paths
 
     state = _state_folder(folder_paths)
     if (state / "baseline.json").is_file():
         comfyui = Path(folder_paths.__file__).resolve().parent
-        packs = [Path(folder) for folder in folder_paths.get_folder_paths("custom_nodes")]
-        _load("resolver.at_start").notice_drift(state, comfyui, packs)
+        _load("resolver.at_start.drift").notice_drift(state, comfyui, _packs(folder_paths))
 
 
 def _state_folder(folder_paths: Any) -> Path:
@@ -64,11 +101,23 @@ def _state_folder(folder_paths: Any) -> Path:
     return Path(folder_paths.get_user_directory()) / "__safe_install"
 
 
+def _packs(folder_paths: Any) -> tuple[Path, ...]:
+    return tuple(Path(folder) for folder in folder_paths.get_folder_paths("custom_nodes"))
+
+
+def _sites() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(sysconfig.get_path(part) for part in ("purelib", "platlib")))
+
+
+def _surroundings(folder_paths: Any) -> str:
+    surroundings: str = _load("resolver.transaction.starts").surroundings(_sites(), _packs(folder_paths))
+    return surroundings
+
+
 def _roots(folder_paths: Any) -> tuple[Path, ...]:
     """The folders in which recovery may move things: this Python's, the host's, and their neighbours."""
     python = [Path(sysconfig.get_path(part)) for part in _PARTS_OF_PYTHON]
-    packs = [Path(folder) for folder in folder_paths.get_folder_paths("custom_nodes")]
-    folders = [*python, *packs]
+    folders = [*python, *_packs(folder_paths)]
     return tuple(dict.fromkeys([*folders, *(folder.parent / _NEIGHBOUR for folder in folders)]))
 
 
@@ -76,9 +125,29 @@ def _load(module: str) -> Any:
     """A module of ours by its dotted name from this folder, without running the folder's entry."""
     if _PRIVATE not in sys.modules:
         package = ModuleType(_PRIVATE)
-        package.__path__ = [str(Path(__file__).resolve().parent)]
+        package.__path__ = [str(_HERE)]
         sys.modules[_PRIVATE] = package
     return importlib.import_module(f"{_PRIVATE}.{module}")
+
+
+def _is_a_worker() -> bool:
+    """Whether a child of `multiprocessing` runs the host's main module again, as it does where it cannot fork.
+
+    The host is up then, and nothing may be moved under it.
+    """
+    return "__mp_main__" in sys.modules
+
+
+def _is_second_copy() -> bool:
+    """Whether another copy of us among the packs was here first; one is enough."""
+    first = getattr(sys.modules.get(_PRIVATE), "__path__", None)
+    return first is not None and [Path(each).resolve() for each in first] != [_HERE]
+
+
+def _ends_before_it_listens() -> bool:
+    """Whether the host was told to load everything and end (`--quick-test-for-ci`)."""
+    args = getattr(sys.modules.get("comfy.cli_args"), "args", None)
+    return bool(getattr(args, "quick_test_for_ci", False))
 
 
 def _explain(error: BaseException) -> None:
@@ -90,17 +159,31 @@ def _explain(error: BaseException) -> None:
         _LOG.error("Safe Install: the check for interrupted and waiting changes failed.", exc_info=error)
 
 
-try:
-    recover_at_start()
-    apply_what_waits()
-except KeyboardInterrupt:
-    raise
-except BaseException as error:  # noqa: BLE001  even a SystemExit from below must not keep ComfyUI from starting
-    _explain(error)
+def _forgo_watch(error: BaseException) -> None:
+    _LOG.warning(
+        "Safe Install: this start cannot be watched (%s: %s). Should ComfyUI die before it is up, that will not be "
+        "noticed.",
+        type(error).__name__,
+        error,
+    )
 
-try:
-    notice_drift()
-except KeyboardInterrupt:
-    raise
-except BaseException as error:  # noqa: BLE001  the same: only a warning is lost
+
+def _forgo_drift(error: BaseException) -> None:
     _LOG.debug("Safe Install: the look for changes of others failed.", exc_info=error)
+
+
+def _try(*acts: Callable[[], None], otherwise: Callable[[BaseException], None]) -> None:
+    """The acts, one after the other until one fails; then why."""
+    try:
+        for act in acts:
+            act()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  even a SystemExit from below must not keep ComfyUI from starting
+        otherwise(error)
+
+
+if not _is_a_worker() and not _is_second_copy():
+    _try(recover_at_start, take_back_what_kills, apply_what_waits, otherwise=_explain)
+    _try(watch_this_start, otherwise=_forgo_watch)
+    _try(notice_drift, otherwise=_forgo_drift)

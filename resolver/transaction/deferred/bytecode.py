@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..runner import Transaction
@@ -16,14 +16,20 @@ _MODE = 0o755
 
 
 def follow_bytecode(transaction: Transaction) -> None:
-    """The transaction moves the bytecode that is there now, instead of what was there when it was planned.
+    """The transaction moves the bytecode that is there now, instead of what was there when it was planned."""
+    fitting = fitted_to_bytecode(transaction.steps, transaction.scratch)
+    if fitting != transaction.steps:
+        transaction.replace_steps(fitting)
 
-    Bytecode that has gone is not moved; what has come since in a folder that is to be removed is put into the
-    stage, which the cleanup deletes. Bytecode of a folder that moves as a whole goes with it anyway.
+
+def fitted_to_bytecode(steps: Sequence[Step], aside: Path | None) -> tuple[Step, ...]:
+    """The steps with the bytecode that is there now; `aside` is a place that is deleted afterwards.
+
+    Bytecode that has gone is not moved; what has come since in a folder that is to be removed is put aside.
+    Bytecode of a folder that moves as a whole goes with it anyway.
     """
-    kept = [step for step in transaction.steps if not _moves_gone_bytecode(step)]
+    kept = [step for step in steps if not _moves_gone_bytecode(step)]
     named = {step.source if isinstance(step, Move) else step.path for step in kept}
-    aside = transaction.scratch
     fitting: list[Step] = []
     count = 0
     for step in kept:
@@ -39,8 +45,7 @@ def follow_bytecode(transaction: Transaction) -> None:
         places = (*reversed(aside.parents), aside, aside / "bytecode")
         made = [MakeDir(place, _MODE) for place in places if not os.path.lexists(place)]
         fitting = [*made, *fitting]
-    if fitting != list(transaction.steps):
-        transaction.replace_steps(fitting)
+    return tuple(fitting)
 
 
 def _moves_gone_bytecode(step: Step) -> bool:

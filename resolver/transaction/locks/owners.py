@@ -116,6 +116,11 @@ def _parse(path: Path) -> Owner | None:
             found = json.loads(file.read(_LONGEST))
     except (OSError, ValueError, RecursionError):
         return None
+    return owner_of(found)
+
+
+def owner_of(found: object) -> Owner | None:
+    """The owner that a JSON object names; None where it makes no sense."""
     if not isinstance(found, Mapping):
         return None
     pid = found.get("pid")

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .transaction.history import last_committed
-from .transaction.watch import BASELINE, NOTICED, Watch, look_for_code, read_object, watch_of
+from ..transaction.history import last_committed
+from ..transaction.watch import BASELINE, NOTICED, Watch, look_for_code, read_object, watch_of
 
 _LOG = logging.getLogger("safe_install")
 
@@ -41,9 +41,9 @@ def notice_drift(state: Path, comfyui: Path, custom_nodes: Sequence[Path]) -> No
         _LOG.info("Safe Install: what others changed is still so; `safe-install verify` shows it.")
         return
     try:
-        from .core.drift import summary
-        from .engine.drift import check
-        from .wiring import open_site
+        from ..core.drift import summary
+        from ..engine.drift import check
+        from ..wiring import open_site
 
         site = open_site(comfyui, python=Path(sys.executable), state=state, custom_nodes=custom_nodes)
         report = check(site)
