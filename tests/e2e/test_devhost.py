@@ -1,10 +1,16 @@
-"""The stand-in does what ComfyUI does, where a pack or the panel could tell."""
+"""The stand-in does what ComfyUI does, where a pack or the panel could tell.
+
+The first half runs on a real ComfyUI too when SAFE_INSTALL_COMFYUI names one, so that it is ComfyUI that says
+what is right.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,116 +18,15 @@ import pytest
 from comfyui_safe_install.tests.kit.package import ROOT
 from comfyui_safe_install.tests.kit.venvs import make_venv
 
-from .hosts import STAND_IN, HostDied, Running, interrupt, start
-
-_WITNESS = """
-import os, sys
-with open(os.environ["WITNESS"], "a") as file:
-    file.write({word!r} + "\\n")
-"""
-_NODE = """
-class Node:
-    RETURN_TYPES = ()
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {}}
-"""
-_PACK = (
-    _NODE
-    + """
-from aiohttp import web
-from server import PromptServer
-from . import part
-import folder_paths, nodes
-NODE_CLASS_MAPPINGS = {"WitnessNode": Node, "KSampler": Node}
-NODE_DISPLAY_NAME_MAPPINGS = {"WitnessNode": "A witness"}
-WEB_DIRECTORY = "./js"
-server = PromptServer.instance
-
-@server.routes.get("/witness")
-async def witness(request):
-    return web.json_response({
-        "name": __name__, "package": __package__, "path": request.path, "loop": server.loop.is_running(),
-        "folder_paths": folder_paths.__file__, "nodes": nodes.__file__, "base": folder_paths.base_path,
-        "system": folder_paths.get_system_user_directory("safe_install"), "cwd": part.cwd, "first": part.first,
-        "python": part.executable, "argv": sys.argv, "loaded": dict(nodes.LOADED_MODULE_DIRS),
-        "remaining": server.prompt_queue.get_tasks_remaining(), "port": server.port,
-    })
-
-@server.routes.post("/witness/late")
-async def late(request):
-    try:
-        server.app.add_routes([web.get("/too-late", witness)])
-    except RuntimeError as error:
-        said = str(error)
-    @server.routes.get("/decorated-late")
-    async def decorated(request):
-        return web.Response()
-    loaded = await nodes.load_custom_node((await request.json())["path"], {"KSampler"}, "custom_nodes")
-    return web.json_response({"said": said, "loaded": loaded})
-
-@server.routes.post("/witness/restart")
-async def restart(request):
-    os.execv(sys.executable, [sys.executable, *sys.argv])
-
-@server.routes.post("/witness/tell")
-async def tell(request):
-    import threading
-    thread = threading.Thread(target=server.send_sync, args=("witness.event", {"n": 1}))
-    thread.start(); thread.join()
-    return web.json_response({})
-"""
-)
-_PART = "import os, sys\ncwd, first, executable = os.getcwd(), sys.path[0], sys.executable\n"
-_PRESTARTUP_SEES = """
-seen = [name for name in ("nodes", "server", "execution", "aiohttp", "torch") if name in sys.modules]
-import folder_paths
-from comfy.cli_args import args
-with open(os.environ["WITNESS"], "a") as file:
-    file.write(f"prestartup sees {seen} {args.listen} {__name__ in sys.modules}\\n")
-"""
-
-
-def _write(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return folder
+from .hosts import COMFYUI, STAND_IN, HostDied, Running, interrupt, start
+from .witness import NODE, write, write_packs
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ComfyUI folder with packs that tell what they see."""
+def base(tmp_path_factory: pytest.TempPathFactory, kind: str) -> Path:
+    """A ComfyUI folder with packs that tell what they see, one for each kind of host."""
     base = tmp_path_factory.mktemp("devhost") / "comfy"
-    packs = base / "custom_nodes"
-    witness = _WITNESS.format(word="imported")
-    _write(
-        packs / "wit.ness",
-        {
-            "__init__.py": witness + _PACK,
-            "part.py": _PART,
-            "prestartup_script.py": _WITNESS.format(word="prestartup") + _PRESTARTUP_SEES,
-            "js/witness.js": "// seen",
-            "js/helper.mjs": "// not listed",
-            "locales/en/main.json": json.dumps({"greeting": "hello"}),
-            "locales/en/nodeDefs.json": json.dumps({"WitnessNode": {"display_name": "Witness"}}),
-            "example_workflows/first.json": "{}",
-        },
-    )
-    _write(packs / "asleep.disabled", {"__init__.py": "raise SystemExit(9)", "prestartup_script.py": "1/0"})
-    _write(packs / "empty", {"readme.txt": ""})
-    _write(packs / "web-by-toml", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n", "web/t.js": "//"})
-    _write(packs / "web-by-toml", {"pyproject.toml": '[project]\nname="tomled"\n[tool.comfy]\nweb="web"\n'})
-    third = (
-        "from comfy_api.latest import ComfyExtension, io\n\nclass N(io.ComfyNode):\n    @classmethod\n    "
-    )
-    third += (
-        'def define_schema(cls):\n        return io.Schema(node_id="ThirdKind")\n\nclass E(ComfyExtension):\n'
-    )
-    third += "    async def get_node_list(self):\n        return [N]\n\nasync def comfy_entrypoint():\n    return E()\n"
-    _write(packs / "third-kind", {"__init__.py": third})
-    (packs / "single.py").write_text(_NODE + 'NODE_CLASS_MAPPINGS = {"Single": Node}\n', encoding="utf-8")
+    write_packs(base / "custom_nodes")
     return base
 
 
@@ -138,11 +43,19 @@ def python(base: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def host(base: Path, story: Path, python: Path) -> Running:  # type: ignore[misc]
-    """A stand-in in the bare environment, with a pack that fails."""
-    environment = {"WITNESS": str(story)}
-    with start(STAND_IN, base, "--fail-pack", "broken", python=python, environment=environment) as running:
+def host(kind: str, base: Path, story: Path, python: Path) -> Iterator[Running]:
+    """A host on it; the stand-in runs in the bare environment, and has a pack that was asked for to fail."""
+    bad = ["--fail-pack", "bad"] if kind == STAND_IN else []
+    with start(kind, base, *bad, python=python, environment={"WITNESS": str(story)}) as running:
         yield running
+
+
+@pytest.fixture
+def stand_in(host: Running) -> Running:
+    """The same, for what only the stand-in can do."""
+    if host.kind != STAND_IN:
+        pytest.skip("of the stand-in alone")
+    return host
 
 
 def test_packs_are_run_in_the_hosts_order(host: Running, story: Path, base: Path) -> None:
@@ -159,7 +72,14 @@ def test_packs_are_run_in_the_hosts_order(host: Running, story: Path, base: Path
     assert f"(IMPORT FAILED): {packs / 'broken'}" in log
     assert f"(IMPORT FAILED): {packs / 'empty'}" in log
     assert f" seconds: {packs / 'wit.ness'}" in log
-    assert host.lines.qsize() == 0, "only one line on stdout"
+
+
+def test_it_listens_and_says_so_in_one_line(stand_in: Running, base: Path, python: Path) -> None:
+    """Nothing else is on stdout; it runs in the interpreter it was told, and asked for a pack to fail, has one."""
+    seen = stand_in.get("/witness").json()
+    assert (seen["cwd"], seen["python"]) == (str(base), str(python))
+    assert stand_in.lines.qsize() == 0
+    assert f"(IMPORT FAILED): {base / 'custom_nodes' / 'bad'}" in stand_in.text_of_log()
 
 
 def test_a_pack_finds_itself_and_the_host_as_in_comfyui(host: Running, base: Path, python: Path) -> None:
@@ -167,10 +87,13 @@ def test_a_pack_finds_itself_and_the_host_as_in_comfyui(host: Running, base: Pat
     seen = host.get("/witness").json()
     folder = str(base / "custom_nodes" / "wit.ness")
     assert (seen["name"], seen["package"]) == (folder.replace(".", "_x_"),) * 2
-    assert (seen["folder_paths"], seen["nodes"]) == (str(base / "folder_paths.py"), str(base / "nodes.py"))
-    assert (seen["base"], seen["cwd"], seen["first"]) == (str(base),) * 3
+    comfyui = base if host.kind == STAND_IN else Path(os.environ[COMFYUI])
+    assert (seen["folder_paths"], seen["nodes"]) == (
+        str(comfyui / "folder_paths.py"),
+        str(comfyui / "nodes.py"),
+    )
+    assert seen["base"] == str(base)
     assert seen["system"] == str(base / "user" / "__safe_install")
-    assert seen["python"] == str(python)
     assert seen["loop"] is True
     assert seen["loaded"]["wit.ness"] == folder
     assert str(base / "custom_nodes" / "single") in seen["loaded"]
@@ -181,8 +104,8 @@ def test_routes_are_served_twice_and_none_can_be_added_later(host: Running, base
     """A pack's route answers plain and below /api; after the start the router is frozen and the table is copied."""
     assert host.get("/witness").json()["path"] == "/witness"
     assert host.get("/api/witness").json()["path"] == "/api/witness"
-    new = _write(base.parent / "late", {"__init__.py": _NODE + 'NODE_CLASS_MAPPINGS = {"Late": Node}\n'})
-    _write(new, {"js/late.js": "//"})
+    new = write(base.parent / "late", {"__init__.py": NODE + 'NODE_CLASS_MAPPINGS = {"Late": Node}\n'})
+    write(new, {"js/late.js": "//"})
     with (new / "__init__.py").open("a") as file:
         file.write('NODE_CLASS_MAPPINGS["KSampler"] = Node\nWEB_DIRECTORY = "js"\n')
     answer = host.post("/witness/late", {"path": str(new)}).json()
@@ -228,9 +151,9 @@ def test_the_real_front_end_finds_all_it_asks_for(host: Running) -> None:
         "global_subgraphs", "workflow_templates", "jobs?limit=200", "experiment/models", "embeddings", "history",
     ):  # fmt: skip
         assert host.get(f"/api/{path}").status == 200, path
-    assert host.get("/api/jobs?limit=200").json()["pagination"]["limit"] == 200
     assert "broken" in host.get("/internal/logs").json()
     assert host.get("/api/internal/logs").status == 404, "sub-applications are not doubled"
+    assert host.get("/api/jobs?limit=200").json()["pagination"]["limit"] == 200
 
 
 def test_settings_and_files_of_the_user_are_kept(host: Running, base: Path) -> None:
@@ -259,6 +182,12 @@ def test_events_reach_pages_in_order(host: Running) -> None:
         host.post("/witness/tell")
         assert page.next("witness.event") == {"n": 1}
         assert other.next("witness.event") == {"n": 1}
+
+
+def test_prompts_can_seem_to_run(stand_in: Running) -> None:
+    """`/__queue` makes the queue what a test needs, and pages are told; `/__calls` has what was asked."""
+    host = stand_in
+    with host.events("page-1") as page:
         assert host.post("/__queue", {"running": 1, "pending": 2}).json() == {
             "exec_info": {"queue_remaining": 3}
         }
@@ -269,7 +198,7 @@ def test_events_reach_pages_in_order(host: Running) -> None:
         host.post("/__queue", {})
         assert next(data.get("sid") for data in page.of("status")) == "page-1"
     paths = [call["path"] for call in host.get("/__calls").json()]
-    assert "/witness/tell" in paths
+    assert {"/witness", "/__queue"} <= set(paths)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +219,7 @@ def test_the_hosts_own_guard_is_as_weak_as_comfyuis(
 ) -> None:
     """Each kind of request that a real ComfyUI 0.8.0 was seen to refuse or let through."""
     sent = {"Content-Type": "application/json", **headers}
-    assert host.request("POST", "/__queue", data=b"{}", headers=sent).status == status
+    assert host.request("POST", "/witness/tell", data=b"{}", headers=sent).status == status
 
 
 def test_a_restart_keeps_process_and_port(host: Running, story: Path) -> None:
@@ -331,6 +260,38 @@ def test_signals_end_it_in_good_order(tmp_path: Path) -> None:
         assert interrupt(running) == 0
 
 
+def test_a_host_can_be_made_a_special_one(tmp_path: Path) -> None:
+    """CORS, users, policy, the whole network, more folders of packs, and answers left out or put in."""
+    base = tmp_path / "comfy"
+    write(tmp_path / "guards" / "first", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n"})
+    write(tmp_path, {"nodes.json": '{"Saved": {"name": "Saved"}}'})
+    write(tmp_path, {"paths.yaml": "mine:\n  base_path: .\n  is_default: true\n  custom_nodes: guards\n"})
+    arguments = [
+        "--lan",
+        "--enable-cors-header",
+        "--multi-user",
+        "--disable-api-nodes",
+        "--without-safe-install",
+    ]
+    arguments += ["--drop", "/api/i18n", "--object-info", str(tmp_path / "nodes.json")]
+    arguments += ["--extra-model-paths-config", str(tmp_path / "paths.yaml"), "--fail-pack", "last"]
+    with start(STAND_IN, base, *arguments) as host:
+        foreign = host.request("POST", "/__queue", data=b"{}", headers={"Origin": "http://evil.example"})
+        assert (foreign.status, foreign.headers["Access-Control-Allow-Origin"]) == (200, "*")
+        assert foreign.headers["Content-Security-Policy"].startswith("default-src 'self'")
+        assert (host.get("/api/i18n").status, host.get("/i18n").status) == (404, 200)
+        assert "Saved" in host.get("/object_info").json()
+        assert host.get("/api/settings").status == 401
+        user = host.post("/users", {"username": "ann"}).json()
+        assert host.get("/users").json()["users"] == {user: "ann"}
+        assert host.get("/api/settings", headers={"comfy-user": user}).json() == {}
+        assert host.get("/api/settings", headers={"comfy-user": "__safe_install"}).status == 401
+        folders = host.get("/internal/folder_paths").json()["custom_nodes"]
+        assert folders == [str(tmp_path / "guards"), str(base / "custom_nodes")]
+        assert "guards/first" in host.text_of_log().split("Import times")[1]
+        assert host.request("OPTIONS", "/prompt").status == 200
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -348,8 +309,8 @@ def test_signals_end_it_in_good_order(tmp_path: Path) -> None:
 def test_bad_arguments_are_said_clearly(tmp_path: Path, arguments: list[str], words: str) -> None:
     """Exit code 2 and a sentence, before anything is made or started."""
     (tmp_path / "file").write_text("")
-    _write(tmp_path / "full", {"something": ""})
-    _write(tmp_path, {"old": "#!/bin/sh\necho 2 7\n"}).joinpath("old").chmod(0o755)
+    write(tmp_path / "full", {"something": ""})
+    write(tmp_path, {"old": "#!/bin/sh\necho 2 7\n"}).joinpath("old").chmod(0o755)
     given = [argument.format(here=tmp_path) for argument in arguments]
     done = subprocess.run(
         [sys.executable, "-m", "devhost", *given],
