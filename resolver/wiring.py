@@ -13,9 +13,12 @@ from .core.reader import MAX_FILE_BYTES
 from .core.retention import RetentionPolicy, parse_policy
 from .core.rules import Rules, parse_rules
 from .core.settings import Settings, invalid_settings, parse_settings
+from .engine.candidates import Candidates
+from .engine.missing import MissingSearch, Running
 from .engine.session import Session
 from .errors import Hint, UsageError
 from .io.downloads import ask
+from .io.node_sight import NodeSight
 from .io.python_probe import ChosenPython, default_python, probe_python
 from .io.site import LiveSite
 from .io.workspace import Workspace, open_workspace
@@ -34,6 +37,7 @@ __all__ = [
     "load_retention",
     "load_rules",
     "load_settings",
+    "missing_search",
     "open_site",
 ]
 
@@ -112,6 +116,25 @@ def session_on(
     """What a user can do with it. Blocks in every call; not shared between threads."""
     # The port's methods take back only what this very site handed out, which no type here can say.
     return Session(site=cast("Site", site), probe=PageProbe(), report=report or Silence(), cancel=cancel)
+
+
+def missing_search(
+    site: LiveSite,
+    *,
+    running: Running | None = None,
+    report: Reporter | None = None,
+    cancel: threading.Event | None = None,
+) -> MissingSearch:
+    """The search for what a workflow lacks; `running` is what a running host tells. Blocks when it looks."""
+    sight = NodeSight(site.workspace, site.python)
+    report = report or Silence()
+
+    def on_question(what: str) -> None:
+        report.log(f"Asking the Registry about {what}")
+
+    registry = getattr(site, "registry", None)
+    candidates = Candidates(sight=sight, registry=registry, cancel=cancel, on_question=on_question)
+    return MissingSearch(packs=site, sight=sight, candidates=candidates, running=running)
 
 
 def choose_python(workspace: Workspace) -> ChosenPython:

@@ -92,6 +92,7 @@ def _run(
     from .changes import install, lock, plan, rollback, sync, uninstall
     from .disk import disk, prune
     from .guard import guard
+    from .missing import missing
     from .places import find_comfyui
     from .progress import TerminalReporter
     from .questions import verify, why
@@ -105,6 +106,7 @@ def _run(
         "install": install,
         "uninstall": uninstall,
         **dict.fromkeys(("update", "fix", "enable", "disable"), tasks),
+        "missing": missing,
         "lock": lock,
         "sync": sync,
         "rollback": rollback,

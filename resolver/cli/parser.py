@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..errors import Hint, UsageError
 from .guard_options import add_guard
+from .missing_options import add_missing
 from .options import (
     GLOBAL_DEFAULTS,
     IN_PLACE,
@@ -140,6 +141,7 @@ class _Commands:
         add_yes(uninstall)
         add_when(uninstall)
         add_tasks(self._command)
+        add_missing(self._command)
         lock = self._command(
             "lock",
             "write the full lock of core and all packs as pylock.toml (PEP 751)",

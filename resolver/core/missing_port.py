@@ -6,7 +6,18 @@ from collections.abc import Collection
 from typing import Protocol
 
 from .node_map import NodeMap
+from .pack_origin import PackOrigin
 from .types import Pack
+
+
+class ListsPacks(Protocol):
+    """Tells of installed packs. Blocks."""
+
+    def every_pack(self) -> tuple[Pack, ...]:
+        """The enabled packs and the disabled ones."""
+
+    def origin_of(self, pack: Pack) -> PackOrigin:
+        """Where it came from, read off its files."""
 
 
 class KnowsNodes(Protocol):
@@ -15,6 +26,10 @@ class KnowsNodes(Protocol):
     @property
     def comfyui_version(self) -> str:
         """As ComfyUI's files state it; empty where they do not."""
+
+    @property
+    def github(self) -> str:
+        """Where repositories of GitHub are fetched from: itself, or the mirror that the user has set."""
 
     def core_types(self) -> frozenset[str]:
         """The node types ComfyUI's own files declare, as far as that can be seen."""

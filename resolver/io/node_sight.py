@@ -14,6 +14,8 @@ from ..transaction.fs import read_regular
 from .node_map import read_node_map
 from .workspace import Workspace
 
+_GITHUB = "https://github.com"
+_MIRROR = re.compile(r"(?:https?|git\+file)://[^\s@?#]+")
 _CORE_FILES = ("nodes.py",)
 _CORE_FOLDERS = ("comfy_extras", "comfy_api_nodes")
 _LARGEST_FILE = 4 * 1024 * 1024
@@ -39,6 +41,12 @@ class NodeSight:
     def comfyui_version(self) -> str:
         """As ComfyUI's files state it; empty where they do not."""
         return self._workspace.comfyui_version
+
+    @property
+    def github(self) -> str:
+        """Where repositories of GitHub are fetched from: the mirror in GITHUB_ENDPOINT, as for ComfyUI-Manager."""
+        mirror = os.environ.get("GITHUB_ENDPOINT", "").rstrip("/")
+        return mirror if _MIRROR.fullmatch(mirror) else _GITHUB
 
     def core_types(self) -> frozenset[str]:
         """The node types ComfyUI's own files declare. Blocks for up to a second."""

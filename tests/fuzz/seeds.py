@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from comfyui_safe_install.tests.kit.workflows import png, webp
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _PYPROJECT = b"""[project]
@@ -130,6 +132,21 @@ _REQUIREMENTS = (
     "a\u2028--pre\n${HOME}\n-c a.txt\n<<<<<<< HEAD\npip install b\n".encode("utf-16"),
     b"git+ssh://git@example.org/a/b.git@v1#egg=c&subdirectory=d\n./local\nC:\\x\nfile:///etc\n",
 )
+_NODES = [
+    {"type": "A", "properties": {"cnr_id": "a", "ver": "1.0", "Node name for S&R": "A"}},
+    {"type": "B", "properties": {"aux_id": "o/b"}}, {"type": "Note"}, {"type": "6007e698-2ebd-4917-84d8-299b35d7b7ab"},
+]  # fmt: skip
+_SAVED: dict[str, object] = {
+    "nodes": _NODES,
+    "definitions": {"subgraphs": [{"id": "6007e698-2ebd-4917-84d8-299b35d7b7ab", "nodes": _NODES}]},
+    "extra": {"groupNodes": {"g": {"nodes": [{"type": "workflow>g"}]}}},
+}
+_QUEUED = {"1": {"class_type": "A", "inputs": {}}, "2": {"class_type": "B", "inputs": {"x": ["1", 0]}}}
+_TEXTS = {"workflow": json.dumps(_SAVED), "prompt": json.dumps(_QUEUED)}
+_WORKFLOWS = (
+    _dump(_SAVED), _dump(_QUEUED), _dump({"workflow": _SAVED, "prompt": _QUEUED}), png(_TEXTS), png(_TEXTS, kind=b"iTXt"), webp(_TEXTS),
+)  # fmt: skip
+
 SEEDS: dict[str, tuple[bytes, ...]] = {
     "requirements": _REQUIREMENTS,
     "pyproject": (_PYPROJECT, b"[project]\ndependencies = [1979-05-27, inf, {a = 1}, [[]]]\n"),
@@ -159,6 +176,15 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     "uv_solution": (b"a==1.0 \\\n    --hash=sha256:00\n    # via\n    #   -r in0000.in\n    #   b\nb[x] @ https://example.org/b.whl\n",),
     "uv_words": (b"error: No solution found when resolving dependencies: Because only foo<=1 is available and a depends on b",),
     "uv_lock": (_LOCK,),
+    "workflow": _WORKFLOWS,
+    "node_map": (
+        _dump({"https://example.org/a/b": [["A"], {"title_aux": "b", "nodename_pattern": "^A (x|y.*)$", "preemptions": ["B"]}]}),
+        _dump({"custom_nodes": [{"title": "b", "files": ["https://example.org/a/b"], "reference": "https://example.org/a/b"}]}),
+    ),
+    "node_source": (
+        b"import x\nT = {'A': 1}\nNODE_CLASS_MAPPINGS: dict = {**T, 'B': 2} | dict(C=3)\nNODE_CLASS_MAPPINGS['D'], y = 1, 2\n",
+        b"class N(io.ComfyNode):\n    def define_schema(cls):\n        return io.Schema(node_id='E', inputs=[])\nNODE_CLASS_MAPPINGS.update(f(T))\n",
+    ),
     "uv_lines": (b"a==1\0b @ https://example.org/b.whl", b"a\n--pre"),
     "remembered": (
         _dump({"versions": {"a": "1"}, "urls": {}, "via": {"a": ["b"]}, "asked_by": {}, "extras": {}, "indexes": {}}),

@@ -50,6 +50,7 @@ from comfyui_safe_install.tests.fuzz.state_targets import (
     snapshot,
     steps,
 )
+from comfyui_safe_install.tests.fuzz.workflow_targets import node_map, node_source, workflow
 
 __all__ = ["TARGETS", "clear"]
 
@@ -295,5 +296,6 @@ TARGETS: dict[str, Target] = {
         ),
         *(payload, owner, archive, wheel, source, git_folder, uv_solution, uv_words, uv_lock, uv_lines),
         *(remembered, extra_paths, rules),
+        *(workflow, node_map, node_source),
     )
 }
