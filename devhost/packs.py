@@ -15,6 +15,18 @@ from .stand_in.comfy.cli_args import args
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 _OWN_NAME = "safe-install"
+PRODUCT = (
+    "__init__.py",
+    "__main__.py",
+    "prestartup_script.py",
+    "pyproject.toml",
+    "requirements.txt",
+    "resolver",
+    "server_routes",
+    "nodes",
+    "js",
+)
+"""What of a checkout is the pack."""
 _FAILING = '"""A pack that fails."""\n\nraise RuntimeError("this pack fails, as it was asked to")\n'
 _CRASHING = '"""A pack that ends the host."""\n\nimport sys\n\nsys.exit(3)\n'
 _Timed = tuple[float, str, bool]
@@ -40,9 +52,14 @@ def write_bad_packs(options: Options) -> None:
 
 
 def link_checkout(base: Path) -> None:
-    """Have this checkout in custom_nodes, by a link, unless it or a copy of it is there already."""
+    """Have this checkout in custom_nodes, by links, unless it or a copy of it is there already."""
     if not any(_is_ours(Path(folder)) for folder in _pack_folders()):
-        (base / "custom_nodes" / _OWN_NAME).symlink_to(CHECKOUT, target_is_directory=True)
+        pack = base / "custom_nodes" / _OWN_NAME
+        pack.mkdir(exist_ok=True)
+        # Not the whole checkout by one link: each plan and snapshot would hash its caches and environments.
+        for name in PRODUCT:
+            if (CHECKOUT / name).exists() and not (pack / name).is_symlink():
+                (pack / name).symlink_to(CHECKOUT / name)
 
 
 def own_packs() -> list[str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from comfyui_safe_install.tests.kit.comfy import link_product_in
 from comfyui_safe_install.tests.kit.package import ROOT
 
 from .talking import Client, Events
@@ -180,7 +181,7 @@ def _link_checkout(base: Path) -> None:
     for name in ("custom_nodes", "user", "input", "output", "temp", "models"):
         (base / name).mkdir(parents=True, exist_ok=True)
     if not any((pack / "resolver" / "wiring.py").is_file() for pack in packs.iterdir()):
-        (packs / "safe-install").symlink_to(ROOT, target_is_directory=True)
+        link_product_in(base)
 
 
 def _wait_until_it_listens(running: Running, seconds: float) -> None:
