@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -20,6 +21,8 @@ _LOG = logging.getLogger("safe_install")
 _HERE = Path(__file__).resolve().parent
 _PRIVATE = "_safe_install_at_start"
 """Our package's name here; its real name may belong to an installed copy of another version."""
+_MANAGED = "SAFE_INSTALL_PYTHON"
+"""Names an environment's Python other than the one that runs the host (see `server_routes/host.py`)."""
 _PARTS_OF_PYTHON = ("purelib", "platlib", "scripts", "data")
 _NEIGHBOUR = ".safe-install"
 """The hidden folder beside site-packages and custom_nodes in which stages and payloads lie."""
@@ -51,8 +54,9 @@ def take_back_what_kills() -> None:
             comfyui=Path(folder_paths.__file__).resolve().parent,
             custom_nodes=_packs(folder_paths),
             roots=_roots(folder_paths),
+            python=_python(),
             sites=_sites(),
-            prefix=sys.prefix,
+            prefix=_prefix(),
             surroundings=_surroundings(folder_paths),
             entry=_HERE / "__main__.py",
         )
@@ -67,7 +71,8 @@ def apply_what_waits() -> None:
     if not (state / "transactions").is_dir() or not _load("resolver.transaction.recover").deferred(state):
         return
     waiting = _load("resolver.transaction.deferred.waiting")
-    for attempt in waiting.apply_waiting(state, _roots(folder_paths), waiting.Interpreter.running()):
+    interpreter = waiting.Interpreter(version="{}.{}".format(*sys.version_info), prefix=_prefix())
+    for attempt in waiting.apply_waiting(state, _roots(folder_paths), interpreter):
         _LOG.warning("Safe Install: %s", attempt.line)
 
 
@@ -80,7 +85,7 @@ def watch_this_start() -> None:
         return
     watching = _load("resolver.at_start.watching")
     sys.modules[_PRIVATE].watched = watching.watch_start(  # type: ignore[attr-defined]
-        state, prefix=sys.prefix, surroundings=_surroundings(folder_paths)
+        state, prefix=_prefix(), surroundings=_surroundings(folder_paths)
     )
 
 
@@ -105,8 +110,23 @@ def _packs(folder_paths: Any) -> tuple[Path, ...]:
     return tuple(Path(folder) for folder in folder_paths.get_folder_paths("custom_nodes"))
 
 
+def _python() -> str:
+    """The interpreter whose environment is managed: nearly always the one that runs this."""
+    return os.environ.get(_MANAGED) or sys.executable
+
+
+def _prefix() -> str:
+    return str(Path(_python()).absolute().parents[1]) if os.environ.get(_MANAGED) else sys.prefix
+
+
+def _python_folder(part: str) -> str:
+    if not os.environ.get(_MANAGED):
+        return sysconfig.get_path(part)
+    return sysconfig.get_path(part, vars={"base": _prefix(), "platbase": _prefix()})
+
+
 def _sites() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(sysconfig.get_path(part) for part in ("purelib", "platlib")))
+    return tuple(dict.fromkeys(_python_folder(part) for part in ("purelib", "platlib")))
 
 
 def _surroundings(folder_paths: Any) -> str:
@@ -116,7 +136,7 @@ def _surroundings(folder_paths: Any) -> str:
 
 def _roots(folder_paths: Any) -> tuple[Path, ...]:
     """The folders in which recovery may move things: this Python's, the host's, and their neighbours."""
-    python = [Path(sysconfig.get_path(part)) for part in _PARTS_OF_PYTHON]
+    python = [Path(_python_folder(part)) for part in _PARTS_OF_PYTHON]
     folders = [*python, *_packs(folder_paths)]
     return tuple(dict.fromkeys([*folders, *(folder.parent / _NEIGHBOUR for folder in folders)]))
 

@@ -47,6 +47,8 @@ class Place:
     custom_nodes: tuple[Path, ...]
     roots: tuple[Path, ...]
     """Folders in which files may be moved."""
+    python: str
+    """The interpreter whose environment is managed."""
     sites: tuple[str, ...]
     prefix: str
     surroundings: str
@@ -152,7 +154,7 @@ def _command(place: Place, transaction: str) -> list[str]:
     folders = [word for each in place.custom_nodes for word in ("--custom-nodes", str(each))]
     return [
         *(sys.executable, *_interpreter_options(), str(place.entry)),
-        *("--comfyui", str(place.comfyui), "--python", sys.executable, "--state", str(place.state), *folders),
+        *("--comfyui", str(place.comfyui), "--python", place.python, "--state", str(place.state), *folders),
         *("--json", "--no-color", "--wait", _WAIT, "rollback", "--undo", transaction, "--yes"),
     ]
 
