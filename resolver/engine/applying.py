@@ -39,6 +39,7 @@ from .guarding import keep_full
 from .in_force import LOCK_FILE, snapshot_now
 from .movement import Movement, steps_of
 from .order import Applied, Order
+from .protecting import refresh
 from .record import mend_record
 from .stillness import moment
 
@@ -187,6 +188,8 @@ class Applier:
             refuse_impossible(transaction.steps, self.site.roots)
         else:
             self.report.stage("swap", "Swapping")
+            # Whoever hears of this stage takes no cancel from then on; one that was taken before it counts.
+            self._check_cancel()
             try:
                 transaction.apply(
                     lambda done, total: self.report.progress(done, total, "steps"), may_wait=True
@@ -198,6 +201,8 @@ class Applier:
             else:
                 return None
         self.report.stage("defer", "Keeping it for the next start")
+        if locked is None:
+            self._check_cancel()
         fs.sync_volume()  # It may wait for long, and packs that were fetched have not been synced yet.
         deferred = reason_to_wait(self.site, locked)
         note = note_for(
@@ -277,7 +282,7 @@ class Applier:
         changed = {*order.movement.leaving, *order.movement.touched}
         findings += outdated_by(self.site.state, changed, applied.transaction)
         acts: tuple[Callable[[], tuple[Finding, ...] | None], ...]
-        acts = (lambda: order.settle(applied), self._collect)
+        acts = (lambda: order.settle(applied), self._collect, lambda: refresh(self.site))
         for act in acts:
             try:
                 findings += act() or ()
