@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .core.pack_origin import PackOrigin
+from .core.reload import AtStart
 from .core.retention import Key, StoredPayload, UsedSpace
 from .core.snapshot import Snapshot
 from .core.types import Finding, Pack
@@ -113,6 +114,9 @@ class KnowsPacks(Protocol):
 
     def origin_of(self, pack: Pack) -> PackOrigin:
         """Where it came from, read off its files."""
+
+    def marks_at_start(self, tree: Path) -> frozenset[AtStart] | None:
+        """What of a pack only a start of ComfyUI brings to life; None where not all of it could be looked at."""
 
     def has_local_changes(self, pack: Pack) -> bool | None:
         """Whether files of its repository were changed by hand; None where nobody can tell."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .merge import Policy
+from .reload import AtStart, Need, PackMove, Running, least_needed
 from .types import Change, Decision, Distribution, Environment, Finding, LockedPackage, Wish
 
 
@@ -39,6 +40,8 @@ class PackChange:
     """Absolute path it has (or will have) among the custom nodes."""
     digest: str = ""
     """Digest of the new tree; empty for remove."""
+    at_start: frozenset[AtStart] | None = None
+    """What of it only a start of ComfyUI, or a new page, brings to life; None where nobody looked."""
 
     def to_dict(self) -> dict[str, str]:
         """The change as a JSON object."""
@@ -126,8 +129,20 @@ class Plan:
 
     @property
     def restart(self) -> str:
-        """The least that must happen before the change counts: none, reload or restart."""
-        return "none" if self.is_empty else "restart"
+        """The least that must happen before the change counts, where nothing is known of a running ComfyUI."""
+        return self.need(None).least.value
+
+    def need(self, running: Running | None) -> Need:
+        """The least that must happen before the change counts, and why."""
+        moves = [
+            PackMove(
+                name=change.name,
+                comes=change.action not in ("remove", "disable"),
+                at_start=change.at_start,
+            )
+            for change in self.pack_changes
+        ]
+        return least_needed(self.changes, moves, running)
 
     @property
     def fingerprint(self) -> str:

@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.orphans import orphans
 from ..core.pack_names import fold_name
-from ..core.plan import PackChange, Plan
+from ..core.plan import Plan
 from ..core.types import Environment, Finding, Gathered, Pack
 from ..core.verdicts import changes_between, library_findings, library_lines
 from ..errors import CancelledError, Hint, UsageError
 from ..ports import Fetched, Reporter, Site
 from ..transaction.history import read_transactions
+from .brought import Brought
 from .install_scripts import CONSENT
+from .pack_moves import arrival, relocation, removal
 from .plan_inputs import PlanInputs
 from .planned import Options
-from .task_reading import Bring, Relocation, Wanted, contradicting
+from .task_reading import Bring, Wanted, contradicting
 
 _FEW = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
-    """A pack that takes part in the plan: fetched, or there already (`in_place`)."""
-
-    name: str
-    tree: Path
-    origin: str
-    commit: str = ""
-    in_place: bool = False
-    findings: tuple[Finding, ...] = ()
-    instead: Pack | None = None
-    """The pack it is a new version of."""
-    moves_to: Path | None = None
-    """Where it is enabled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +41,7 @@ class Fetching:
     site: Site
     report: Reporter
     cancel: threading.Event | None
+    allowed: Collection[str] = ()
 
     def bring(self, wanted: Wanted, aside: Path | None) -> tuple[tuple[Brought, ...], tuple[Finding, ...]]:
         """Everything that takes part in the solve with its requirements; and what was noticed.
@@ -95,15 +82,27 @@ class Fetching:
         if self.cancel is not None and self.cancel.is_set():
             raise CancelledError("cancelled", "Cancelled; nothing was changed.")
         aside.mkdir()
-        fetched: Fetched = self.site.fetch(bring.text, aside, self.cancel, self.report.log)
+        fetched: Fetched = self.site.fetch(
+            bring.text,
+            aside,
+            self.cancel,
+            self.report.log,
+            allowed=self.allowed,
+            on_bytes=lambda done, total: self.report.progress(done, total, "bytes"),
+        )
+        # Of the Registry's packs only it knows under which folder's name they lie here.
+        instead = bring.instead or fetched.replaces
         return Brought(
-            name=bring.instead.name if bring.instead else fetched.name,
+            name=instead.name if instead else fetched.name,
             tree=fetched.tree,
             origin=fetched.origin,
             commit=fetched.commit,
             in_place=fetched.in_place,
             findings=fetched.findings,
-            instead=bring.instead,
+            instead=instead,
+            registry_id=fetched.registry_id,
+            version=fetched.version,
+            sha256=fetched.sha256,
         )
 
     def _is_current(self, each: Brought) -> bool:
@@ -188,9 +187,13 @@ def compose(
             site, environment, core, (*staying, *asleep), [gathered[path] for path in going & gathered.keys()]
         ),
         pack_changes=(
-            *(_arrival(site, each, installed) for each in brought if not each.in_place),
-            *(_relocation(each) for each in wanted.relocate),
-            *(_removal(pack) for pack in wanted.remove),
+            *(
+                arrival(site, each, installed, runs_script=CONSENT in options.allowed)
+                for each in brought
+                if not each.in_place
+            ),
+            *(relocation(site, each) for each in wanted.relocate),
+            *(removal(pack) for pack in wanted.remove),
         ),
         findings=(*findings, *wanted.findings, *_said_of(site, brought, options)),
         policy=options.policy,
@@ -279,29 +282,6 @@ def _said_of(site: Site, brought: Sequence[Brought], options: Options) -> list[F
         )
         if not (finding.code == "install-script" and CONSENT in options.allowed)
     ]
-
-
-def _arrival(site: Site, each: Brought, installed: dict[str, Pack]) -> PackChange:
-    old = installed.get(each.name)
-    return PackChange(
-        name=each.name,
-        action="replace" if old else "add",
-        before=(old.version or (old.commit[:10] if each.instead else "")) if old else "",
-        after=each.commit[:10] or each.origin,
-        target=str(site.new_packs_folder / each.name),
-        digest=site.pack_digest(each.tree),
-    )
-
-
-def _relocation(each: Relocation) -> PackChange:
-    version = each.pack.version or each.pack.commit[:10]
-    action = "enable" if each.enable else "disable"
-    return PackChange(name=each.name, action=action, before=version, after=version, target=str(each.target))
-
-
-def _removal(pack: Pack) -> PackChange:
-    before = pack.version or pack.commit[:10]
-    return PackChange(name=pack.name, action="remove", before=before, target=pack.path)
 
 
 def _refuse_twice(brought: Sequence[Brought], wanted: Wanted) -> None:

@@ -14,6 +14,7 @@ from ..core.gather import gather
 from ..core.layout import Layout
 from ..core.ownership import Holding
 from ..core.pack_origin import PackOrigin
+from ..core.reload import AtStart
 from ..core.types import Distribution, Environment, Pack
 from ..errors import SafeInstallError
 from .git_folder import read_git_folder
@@ -21,6 +22,7 @@ from .keeping import Keeping
 from .metadata import digest_of, read_small
 from .pack_files import pack_reader, root_names
 from .pack_origin import carry_over, read_origin
+from .pack_start import marks_at_start
 from .packs import list_packs, pack_state
 from .records import check_files, slashed
 from .traces import read_traces
@@ -36,6 +38,10 @@ class Watching(Keeping):
     def origin_of(self, pack: Pack) -> PackOrigin:
         """Where it came from, read off its files."""
         return read_origin(pack)
+
+    def marks_at_start(self, tree: Path) -> frozenset[AtStart] | None:
+        """What of a pack only a start of ComfyUI brings to life."""
+        return marks_at_start(tree)
 
     def has_local_changes(self, pack: Pack) -> bool | None:
         """Whether files of its repository were changed by hand; None where nobody can tell."""

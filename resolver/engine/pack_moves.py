@@ -1,0 +1,75 @@
+"""What becomes of packs, as the changes a plan shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from ..core.plan import PackChange
+from ..core.reload import AtStart
+from ..core.types import Pack
+from ..ports import Site
+from .task_reading import Relocation
+
+
+class Coming(Protocol):
+    """A pack that was fetched."""
+
+    @property
+    def name(self) -> str:
+        """The folder name it gets."""
+
+    @property
+    def tree(self) -> Path:
+        """Where it lies now."""
+
+    @property
+    def origin(self) -> str:
+        """The source as the user wrote it, redacted."""
+
+    @property
+    def commit(self) -> str:
+        """The commit checked out, or empty."""
+
+    @property
+    def instead(self) -> Pack | None:
+        """The pack it is a new version of."""
+
+
+def arrival(site: Site, each: Coming, installed: Mapping[str, Pack], *, runs_script: bool) -> PackChange:
+    """A pack that comes, in the place of what has its name. `runs_script`: its install.py is run. Blocks."""
+    old = installed.get(each.name)
+    marks = site.marks_at_start(each.tree)
+    if marks is not None and not runs_script:
+        marks -= {AtStart.INSTALL_SCRIPT}
+    return PackChange(
+        name=each.name,
+        action="replace" if old else "add",
+        before=(old.version or (old.commit[:10] if each.instead else "")) if old else "",
+        after=each.commit[:10] or each.origin,
+        target=str(site.new_packs_folder / each.name),
+        digest=site.pack_digest(each.tree),
+        at_start=marks,
+    )
+
+
+def relocation(site: Site, each: Relocation) -> PackChange:
+    """A pack that is enabled or disabled. Blocks."""
+    version = each.pack.version or each.pack.commit[:10]
+    # Its install.py is not run again.
+    marks = site.marks_at_start(Path(each.pack.path)) if each.enable else None
+    return PackChange(
+        name=each.name,
+        action="enable" if each.enable else "disable",
+        before=version,
+        after=version,
+        target=str(each.target),
+        at_start=None if marks is None else marks - {AtStart.INSTALL_SCRIPT},
+    )
+
+
+def removal(pack: Pack) -> PackChange:
+    """A pack that goes."""
+    before = pack.version or pack.commit[:10]
+    return PackChange(name=pack.name, action="remove", before=before, target=pack.path)
