@@ -107,6 +107,7 @@ def open_site(
         load_rules(workspace.state),
         retention=load_retention(workspace.state),
         refresh=refresh,
+        registry=load_settings(workspace.state).registry,
     )
 
 
@@ -119,14 +120,15 @@ def session_on(
 
 
 def missing_search(
-    site: LiveSite,
+    site: LiveSite | Site,
     *,
     running: Running | None = None,
     report: Reporter | None = None,
     cancel: threading.Event | None = None,
 ) -> MissingSearch:
     """The search for what a workflow lacks; `running` is what a running host tells. Blocks when it looks."""
-    sight = NodeSight(site.workspace, site.python)
+    live = cast("LiveSite", site)
+    sight = NodeSight(live.workspace, live.python)
     report = report or Silence()
 
     def on_question(what: str) -> None:
@@ -134,7 +136,7 @@ def missing_search(
 
     registry = getattr(site, "registry", None)
     candidates = Candidates(sight=sight, registry=registry, cancel=cancel, on_question=on_question)
-    return MissingSearch(packs=site, sight=sight, candidates=candidates, running=running)
+    return MissingSearch(packs=live, sight=sight, candidates=candidates, running=running)
 
 
 def choose_python(workspace: Workspace) -> ChosenPython:

@@ -721,15 +721,84 @@ class Restarting(Answer):
 
 
 class WorkflowRequest(Body):
-    """A workflow as the page saves it."""
+    """A workflow as the page saves it, as it is queued (`prompt`), or both: together they say the most.
 
-    workflow: dict[str, JsonValue]
+    A workflow may also be sent as it is, without anything round it.
+    """
+
+    workflow: dict[str, JsonValue] | None = None
+    prompt: dict[str, JsonValue] | None = None
+    choose: Annotated[dict[Name, Annotated[str, Field(max_length=2000)]], Field(max_length=200)] = {}
+    """{node type: pack} for the choices the user has made: a `subject` or name of one of the options."""
+    client_id: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrapped(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        if isinstance(value.get("nodes"), list):
+            return {"workflow": value}
+        if value and all(isinstance(node, dict) and "class_type" in node for node in value.values()):
+            return {"prompt": value}
+        return value
+
+
+class MissingCandidate(Answer):
+    """A pack that brings a node type."""
+
+    kind: Literal["registry", "git", "installed", "file", "core"]
+    subject: str
+    """What a task takes: an id of the Registry, an address, or the name of an installed pack."""
+    name: str
+    why: list[str]
+    """How that is known: workflow-id, workflow-repository, installed-files, registry, manager-preempted,
+    manager-listed, manager-pattern, needed-anyway, chosen."""
+    version: str = ""
+    """What the workflow was made with: a version or a commit."""
+    repository: str = ""
+    installed: str = ""
+    """Name of the installed pack it is."""
+    action: str
+    """What would have to be done: install, enable, update; or the state in which its types would stay."""
+
+
+class MissingType(Answer):
+    """One node type of the workflow."""
+
+    name: str
+    count: int
+    """How many nodes are of it."""
+    state: str
+    """present, assumed, front-end; install, enable, update, choice; failed, absent, core, by-hand, unknown."""
+    missing: bool
+    candidates: list[MissingCandidate] = []
+
+
+class MissingPack(MissingCandidate):
+    """A pack with which something is to be done."""
+
+    types: list[str]
+
+
+class MissingChoice(Answer):
+    """Node types that the same several packs bring; the user says which it is to be, by `choose`."""
+
+    types: list[str]
+    options: list[MissingCandidate]
 
 
 class Missing(Answer):
     """What a workflow needs and is not here."""
 
-    node_types: list[str]
+    exact: bool
+    """True: ComfyUI itself told which types it has."""
+    types: list[MissingType]
+    packs: list[MissingPack]
+    choices: list[MissingChoice]
+    findings: list[Finding]
+    tasks: list[QueueTaskItem]
+    """What brings all that is settled: to be sent to `tasks` (or `plan`) as it is, as one change."""
 
 
 # --- the Comfy Registry ---------------------------------------------------------------------------------------
