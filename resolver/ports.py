@@ -18,7 +18,20 @@ from .core.swap_types import Arrival, Swap
 from .core.trials import TrialReport
 from .core.types import Environment, Finding, Gathered, LockedPackage, Pack, PythonInfo
 from .core.waiting_port import Defers
+from .source_port import Fetched, Fetches
 from .storage_ports import KnowsPacks, Snapshots, Storage
+
+__all__ = [
+    "Artefacts",
+    "Displaced",
+    "Fetched",
+    "IndexProbe",
+    "Kept",
+    "Reporter",
+    "Silence",
+    "Site",
+    "Solver",
+]
 
 
 class Reporter(Protocol):
@@ -66,34 +79,6 @@ class IndexProbe(Protocol):
         """Those of the canonical names the index has a page for; () when it cannot be reached."""
 
 
-class Fetched(Protocol):
-    """A pack that was brought here, or lies in a custom_nodes folder already (`in_place`)."""
-
-    @property
-    def name(self) -> str:
-        """The folder name it gets."""
-
-    @property
-    def tree(self) -> Path:
-        """Where it lies now."""
-
-    @property
-    def origin(self) -> str:
-        """The source as the user wrote it, redacted."""
-
-    @property
-    def commit(self) -> str:
-        """The commit checked out, or empty."""
-
-    @property
-    def in_place(self) -> bool:
-        """True where nothing is to be moved."""
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What was noticed while fetching."""
-
-
 class Kept(Protocol):
     """Where something displaced can be had again."""
 
@@ -118,7 +103,7 @@ class Displaced(Protocol):
         """(live place, place in the payload)."""
 
 
-class Site(Watches, Defers, KnowsPacks, Protocol):
+class Site(Watches, Defers, KnowsPacks, Fetches, Protocol):
     """One ComfyUI and its Python environment. All blocks.
 
     It reads and prepares; only transactions change what is live.
@@ -188,11 +173,6 @@ class Site(Watches, Defers, KnowsPacks, Protocol):
     def tidy(self) -> None:
         """Remove our own folders that are empty."""
 
-    def fetch(
-        self, text: str, aside: Path, cancel: threading.Event | None, on_line: Callable[[str], None]
-    ) -> Fetched:
-        """A clean copy of a source in `aside`, or its live folder."""
-
     def open_solver(
         self,
         environment: Environment,
@@ -213,8 +193,9 @@ class Site(Watches, Defers, KnowsPacks, Protocol):
         allow_builds: bool,
         offline: bool = False,
         cancel: threading.Event | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> Arrival:
-        """The stage, filled and checked against every RECORD."""
+        """The stage, filled and checked against every RECORD; `on_line` hears what is said while it downloads."""
 
     def lock_pins(
         self,

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ..errors import Hint, UsageError
 
-CONSENTS = ("builds", "indexes", "urls", "install-py")
+CONSENTS = ("builds", "indexes", "urls", "install-py", "flagged")
 POLICIES = ("newest", "fewest-broken")
 STRATEGIES = ("merged", "one-by-one")
 IN_PLACE = "in-place"

@@ -1,7 +1,7 @@
 """What the user asks for, understood without touching anything. Pure.
 
 `git+https://host/x.git@ref`, `git@host:a/b.git`, `https://github.com/a/b`, a local folder, a local zip, a
-local wheel, `pack-id@version` of the Registry.
+local wheel, `pack-id@version` of the Registry (`latest`, `nightly`, `1.2.0`, with `#sha256=...` exactly that one).
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class SourceSpec:
     """Branch, tag or commit (git), or version (registry); empty for the default."""
     text: str
     """What the user wrote, redacted."""
+    sha256: str = ""
+    """What the archive must be, hexadecimal (registry); empty where any will do."""
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -47,7 +49,8 @@ _TRANSPORT_HELPER = re.compile(r"^[A-Za-z0-9][A-Za-z0-9+.\-]*::")
 _URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://")
 _SCP_LIKE = re.compile(r"^(?:[A-Za-z0-9_.\-]+@)(?P<host>[A-Za-z0-9_.\-]+):(?P<path>[^\\:][^\\]*)$")
 _REGISTRY_ID = re.compile(
-    r"^(?P<id>[A-Za-z0-9](?:[A-Za-z0-9._\-]*[A-Za-z0-9])?)(?:@(?P<version>[A-Za-z0-9][A-Za-z0-9._+\-]*))?$"
+    r"^(?P<id>[A-Za-z0-9](?:[A-Za-z0-9._\-]*[A-Za-z0-9])?)(?:@(?P<version>[A-Za-z0-9][A-Za-z0-9._+\-]*))?"
+    r"(?:#sha256=(?P<sha256>[0-9a-f]{64}))?$"
 )
 _GIT_SCHEMES = frozenset({"https", "http", "ssh", "file"})
 _BAD_REF = re.compile(r"[\s~^:?*\[\\{]|\.\.|//|/\.|^\.|/$|\.$|\.lock$")
@@ -75,7 +78,9 @@ def parse_source(text: str, *, exists: Callable[[str], bool], installed: Iterabl
         raise _unsafe(text, "it names a git transport helper, which can run any command")
     spec = _understand(text, exists)
     check_pack_name(spec.name)
-    check_name_clash(spec.name, installed)
+    if spec.kind is not SourceKind.REGISTRY:
+        # Ids are the same in any case: which pack it is, and whether one lies here, only the Registry tells.
+        check_name_clash(spec.name, installed)
     return spec
 
 
@@ -109,6 +114,7 @@ def _understand(text: str, exists: Callable[[str], bool]) -> SourceSpec:
             ref=registry["version"] or "",
             name=registry["id"],
             text=text,
+            sha256=registry["sha256"] or "",
         )
     raise _not_understood(text, "It is no folder, archive, git URL or Registry name.")
 

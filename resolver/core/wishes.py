@@ -17,8 +17,8 @@ from .origins import installed_from
 from .rules import Family, Rule, Rules
 from .types import Decision, Environment, Finding, RequirementLine, Wish
 
-CONSENTS = ("builds", "indexes", "urls", "install-py")
-"""What a user can allow beyond wheels from the configured index (architecture 7)."""
+CONSENTS = ("builds", "indexes", "urls", "install-py", "flagged")
+"""What a user can allow beyond wheels from the configured index (architecture 7), and beyond packs nobody warns of."""
 
 NOTHING_INSTALLED = "nothing installed"
 """What was chosen where a name is part of Python or of the host."""

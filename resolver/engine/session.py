@@ -18,6 +18,7 @@ from .apply_errors import disk_full, refused, state_unwritable
 from .applying import Applied, Applier, Order
 from .aside import Aside, Scratch
 from .deferring import scripts_later
+from .downloading import Download
 from .drift import check_calmly
 from .drift_report import DriftReport
 from .in_force import in_force
@@ -125,10 +126,16 @@ class Session:
         def fill(stage: Path) -> tuple[Arrival, ...]:
             if not staged:
                 return ()
-            builds = "builds" in plan.allowed
-            return (
-                self.site.fill_stage(plan.pylock, stage, staged, allow_builds=builds, cancel=self.cancel),
+            download = Download((each for each in plan.lock if each.name in staged), self.report)
+            arrival = self.site.fill_stage(
+                plan.pylock,
+                stage,
+                staged,
+                allow_builds="builds" in plan.allowed,
+                cancel=self.cancel,
+                on_line=download.heard,
             )
+            return (arrival,)
 
         def settle(applied: Applied) -> None:
             write_record(self.site.state, applied.transaction, applied.operation, summary)
@@ -170,6 +177,9 @@ class Session:
         )
         applier = Applier(site=self.site, report=self.report, cancel=self.cancel, begun=self.begun)
         applied = applier.apply(order)
+        for each in planned.arriving:
+            if each.registry_id and each.version:
+                self.site.count_install(each.registry_id, each.version)
         if applied.deferred and CONSENT in planned.options.allowed:
             ran.extend(scripts_later((name, tree) for name, _, tree in scripts))
         return replace(applied, findings=(*applied.findings, *ran))
@@ -197,7 +207,7 @@ class Session:
         aside: Aside | Scratch | None,
         drifted: tuple[Finding, ...],
     ) -> Planned:
-        fetching = Fetching(site=self.site, report=self.report, cancel=self.cancel)
+        fetching = Fetching(site=self.site, report=self.report, cancel=self.cancel, allowed=options.allowed)
         brought, noticed = fetching.bring(wanted, aside.folder if aside else None)
         said = (*drifted, *noticed)
         composed, seen = look_when_still(

@@ -68,6 +68,8 @@ class Unpacked:
     """The one folder that held everything and was taken off, as in GitHub's zips; empty without one."""
     left_out: tuple[str, ...] = ()
     """What was not unpacked on purpose: a repository's `.git` could carry commands git would run."""
+    names: tuple[str, ...] = ()
+    """What was unpacked, in the archive's order: paths below the target, folders with a slash at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +103,13 @@ def extract_zip(
             opened = stack.enter_context(zipfile.ZipFile(file))
         entries, left_out = _judge(opened.infolist(), size, limits)
         top = _single_top(entries)
+        names = tuple(name for entry in entries if (name := _name_below(entry, top)))
         target.mkdir()
         for entry in entries:
             if cancel is not None and cancel.is_set():
                 raise CancelledError("cancelled", "Unpacking the archive was cancelled.")
             _write(archive, opened, entry, target.joinpath(*entry.parts[1 if top else 0 :]))
-    return Unpacked(top_folder=top, left_out=left_out)
+    return Unpacked(top_folder=top, left_out=left_out, names=names)
 
 
 @contextmanager
@@ -227,6 +230,11 @@ def _single_top(entries: list[_Entry]) -> str:
     tops = {entry.parts[0] for entry in entries}
     loose = any(len(entry.parts) == 1 and not entry.is_folder for entry in entries)
     return tops.pop() if len(tops) == 1 and not loose else ""
+
+
+def _name_below(entry: _Entry, top: str) -> str:
+    name = "/".join(entry.parts[1 if top else 0 :])
+    return f"{name}/" if name and entry.is_folder else name
 
 
 def _write(archive: Path, opened: zipfile.ZipFile, entry: _Entry, path: Path) -> None:

@@ -29,7 +29,7 @@ def read_origin(pack: Pack) -> PackOrigin:
     root = Path(pack.path)
     if pack.is_file:
         return PackOrigin()
-    own_name = _project_name(root / "pyproject.toml")
+    own_name = project_name(root / "pyproject.toml")
     git, git_dir = read_git_folder(root), find_git_dir(root)
     if git is not None and git_dir is not None:
         marked = _text(git_dir / CNR_ID).strip()
@@ -88,7 +88,8 @@ def _blocked(tree: Path, relative: Path) -> bool:
     return any(each.is_symlink() or (each.exists() and not each.is_dir()) for each in above)
 
 
-def _project_name(pyproject: Path) -> str:
+def project_name(pyproject: Path) -> str:
+    """`[project] name` of a pyproject.toml; empty where there is none that can be read."""
     try:
         project = read_toml(read_regular(pyproject, MAX_FILE_BYTES).decode("utf-8-sig")).get("project")
     except (OSError, ValueError, RecursionError):

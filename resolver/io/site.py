@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-import tempfile
 import threading
-import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +11,11 @@ from ..core.layout import Layout
 from ..core.ownership import Holding
 from ..core.retention import RetentionPolicy
 from ..core.rules import Rules
+from ..core.settings import RegistrySettings
 from ..core.swap import plan_swap
 from ..core.swap_types import Arrival, Swap
 from ..core.trials import TrialReport
 from ..core.types import CORE, Environment, Finding, Gathered, Pack, PythonInfo
-from ..errors import SafeInstallError
 from ..ports import Displaced
 from ..transaction import fs
 from .artefacts import ArtefactFinder
@@ -33,17 +29,16 @@ from .mounts import renames_folders
 from .pack_files import pack_reader, root_names
 from .pack_tree import script_findings
 from .packs import list_packs
-from .sources import FetchedPack, fetch_source, read_source
+from .sourcing import Sourcing
 from .stubs import stand_ins, write_stubs
 from .trying import Exchange, try_exchange
 from .uv import Uv
-from .watching import Watching
 from .workspace import Workspace, check_writable, make_state_folder
 
 _MOST_TRIES = 50
 
 
-class LiveSite(Watching):
+class LiveSite(Sourcing):
     """Reads and prepares; what changes live files is the transaction, with the engine's steps. All blocks."""
 
     def __init__(
@@ -54,28 +49,13 @@ class LiveSite(Watching):
         *,
         retention: RetentionPolicy = RetentionPolicy(),  # noqa: B008 - frozen
         refresh: bool = False,
+        registry: RegistrySettings = RegistrySettings(),  # noqa: B008 - frozen
     ) -> None:
-        """`refresh`: ask the index again for everything at the first solve."""
-        super().__init__(workspace, python)
+        """`refresh`: ask the index again for everything at the first solve, and the Registry always."""
+        super().__init__(workspace, python, registry, refresh=refresh)
         self.rules = rules
         self.retention = retention
         self._refresh = refresh
-        self._scratch: Path | None = None
-
-    @property
-    def cache(self) -> Path:
-        """Where answers are remembered; for this run only where nothing may be written."""
-        if self._scratch is None:
-            folder = self.state / "cache"
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                check_writable(folder)
-            except (OSError, SafeInstallError):
-                self._scratch = Path(tempfile.mkdtemp(prefix="safe-install-"))
-                weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
-            else:
-                return folder
-        return self._scratch
 
     # --- what is there ------------------------------------------------------------------------------------
 
@@ -148,54 +128,6 @@ class LiveSite(Watching):
         """Bytes free on the environment's volume."""
         return fs.free_bytes(self.area)
 
-    # --- sources ------------------------------------------------------------------------------------------
-
-    def fetch(
-        self,
-        text: str,
-        aside: Path,
-        cancel: threading.Event | None,
-        on_line: Callable[[str], None] | None = None,
-    ) -> FetchedPack:
-        """A clean copy of a source in `aside`, or its live folder."""
-        installed = [pack.name for pack in list_packs(self.workspace)]
-        spec = read_source(text, installed=installed)
-        return fetch_source(
-            spec,
-            aside,
-            custom_nodes=self.workspace.custom_nodes,
-            installed=installed,
-            cancel=cancel,
-            on_line=on_line,
-        )
-
-    def make_aside(self) -> Path:
-        """A new folder for fetched packs, from which they can be renamed into place."""
-        folder = self.pack_area / "incoming" / secrets.token_hex(6)
-        for _ in range(_MOST_TRIES):
-            # Another process may take the folders above away in between, since they are empty.
-            try:
-                folder.mkdir(parents=True)
-            except (FileNotFoundError, FileExistsError):
-                continue
-            return folder
-        raise SafeInstallError(
-            "folder-not-writable", f"{folder} cannot be made: its parent goes away again and again."
-        )
-
-    def asides(self) -> tuple[Path, ...]:
-        """The folders of `make_aside` that are still there, of other processes too."""
-        return tuple(sorted(each for area in self._pack_areas for each in (area / "incoming").glob("*")))
-
-    def remove(self, path: Path) -> None:
-        """Nothing at `path` any more, nor its parent where that is empty now. For places of our own only."""
-        fs.remove_tree(path)
-        for parent in (path.parent, path.parent.parent):
-            try:
-                parent.rmdir()
-            except OSError:
-                return
-
     # --- solving ------------------------------------------------------------------------------------------
 
     def open_solver(
@@ -233,6 +165,7 @@ class LiveSite(Watching):
         allow_builds: bool,
         offline: bool = False,
         cancel: threading.Event | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> Arrival:
         """The stage, filled by uv and checked against every RECORD; see `filling.fill_stage`."""
         uv = Uv(self.python, cache=self.cache)
@@ -245,6 +178,7 @@ class LiveSite(Watching):
             allow_builds=allow_builds,
             offline=offline,
             cancel=cancel,
+            on_line=on_line,
         )
         self.accept_flaws(
             {flaw.distribution: expected[flaw.distribution] for flaw in stage.flaws}, stage.flaws

@@ -8,40 +8,21 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.pack_names import check_name_clash, check_pack_name
 from ..core.sources import SourceKind, SourceSpec, parse_source
-from ..core.types import Finding
-from ..errors import Hint, RefusedError, SafeInstallError, UsageError, redact
+from ..errors import Hint, RefusedError, SafeInstallError, UsageError
 from .archives import extract_zip
+from .fetched import FetchedPack, finish, not_a_pack
 from .git import clone
-from .git_folder import read_git_folder
-from .pack_tree import has_lfs_pointers, looks_like_pack, project_version
-from .trees import check_tree, copy_tree, remove_tree
+from .pack_tree import looks_like_pack, project_version
+from .trees import copy_tree, remove_tree
+
+__all__ = ["FetchedPack", "fetch_source", "read_source"]
 
 _ARCHIVE_SUFFIX = re.compile(r"-(?:main|master|[0-9a-f]{40})$")
 """What GitHub adds to the top folder of the zips of a branch or a commit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedPack:
-    """A pack that was brought here and is fit to go live."""
-
-    name: str
-    """The folder name it is to get in custom_nodes."""
-    tree: Path
-    """Where it lies now."""
-    origin: str
-    """The source as the user wrote it, redacted."""
-    commit: str = ""
-    """The commit that was checked out; empty for what is no repository."""
-    files: int
-    bytes: int
-    in_place: bool = False
-    """True where the source already lies in a custom_nodes folder: nothing was copied or need be moved."""
-    findings: tuple[Finding, ...] = ()
 
 
 def read_source(text: str, *, installed: Iterable[str] = (), base: Path | None = None) -> SourceSpec:
@@ -79,7 +60,16 @@ def fetch_source(
     `fetch-failed`, `disk-full`; CancelledError.
     """
     if spec.kind is SourceKind.REGISTRY:
-        raise _registry_unavailable(spec)
+        # `registry.fetching` brings these, where there is somebody to ask.
+        raise UsageError(
+            "registry-unavailable",
+            f"{spec.text} looks like a name of the ComfyUI Registry, which is not asked here.",
+            context={"source": spec.text},
+            hints=(
+                Hint("use-git", "Install it from its repository: git+https://host/owner/name@ref."),
+                Hint("use-a-folder", "A local folder is written with a slash: ./name."),
+            ),
+        )
     if spec.kind is SourceKind.WHEEL:
         raise UsageError(
             "wheel-source-unavailable",
@@ -89,7 +79,7 @@ def fetch_source(
         )
     with _no_raw_os_errors(spec):
         if spec.kind is SourceKind.FOLDER and (live := _live_folder(Path(spec.location), custom_nodes)):
-            return _finish(spec, live.name, live, in_place=True)
+            return finish(spec, live.name, live, in_place=True)
         aside.mkdir(parents=True, exist_ok=True)
         target = aside / spec.name
         if os.path.lexists(target):
@@ -104,7 +94,7 @@ def fetch_source(
                 clone(spec.location, target, ref=spec.ref, cancel=cancel, on_line=on_line)
             else:
                 left_out = _copy_folder(spec, Path(spec.location), target, cancel)
-            return _finish(spec, spec.name, target, left_out=left_out)
+            return finish(spec, spec.name, target, left_out=left_out)
         except BaseException:
             remove_tree(target)
             raise
@@ -128,7 +118,7 @@ def _copy_folder(
         )
     if not looks_like_pack(source):
         # Before copying: it may be a whole disk.
-        raise _not_a_pack(spec)
+        raise not_a_pack(spec)
     return copy_tree(source, target, cancel=cancel)
 
 
@@ -152,11 +142,11 @@ def _fetch_zip(
             )
         target.rename(renamed)
         try:
-            return _finish(spec, name, renamed, left_out=unpacked.left_out)
+            return finish(spec, name, renamed, left_out=unpacked.left_out)
         except BaseException:
             remove_tree(renamed)
             raise
-    return _finish(spec, name, target, left_out=unpacked.left_out)
+    return finish(spec, name, target, left_out=unpacked.left_out)
 
 
 def _archive_name(top_folder: str, tree: Path) -> str:
@@ -166,55 +156,6 @@ def _archive_name(top_folder: str, tree: Path) -> str:
         if top_folder.endswith(suffix) and top_folder != suffix:
             return top_folder.removesuffix(suffix)
     return _ARCHIVE_SUFFIX.sub("", top_folder)
-
-
-def _finish(
-    spec: SourceSpec, name: str, tree: Path, *, left_out: Sequence[str] = (), in_place: bool = False
-) -> FetchedPack:
-    if not looks_like_pack(tree):
-        raise _not_a_pack(spec)
-    size = check_tree(tree)
-    git = read_git_folder(tree)
-    return FetchedPack(
-        name=name,
-        tree=tree,
-        origin=spec.text,
-        commit=git.commit if git else "",
-        files=size.files,
-        bytes=size.bytes,
-        in_place=in_place,
-        findings=tuple(_findings(spec, name, tree, left_out)),
-    )
-
-
-def _findings(spec: SourceSpec, name: str, tree: Path, left_out: Sequence[str]) -> Iterator[Finding]:
-    for path in left_out:
-        yield Finding(
-            code="repository-left-out",
-            message=f"{path} was not copied: git could run commands from it, or share it with another.",
-            pack=name,
-            file=path,
-        )
-    if spec.kind is SourceKind.GIT and redact(spec.location) != spec.location:
-        yield Finding(
-            code="credentials-not-stored",
-            message=f"The user name or password of the address was used for {name} and is not kept with it.",
-            pack=name,
-            hints=(
-                Hint(
-                    "use-credential-helper",
-                    "For updates by git set up an SSH key or a credential helper, or give the address anew.",
-                ),
-            ),
-        )
-    if has_lfs_pointers(tree):
-        yield Finding(
-            code="lfs-pointers",
-            message=f"{name} keeps large files with Git LFS; they were not downloaded.",
-            pack=name,
-            file=".gitattributes",
-            hints=(Hint("git-lfs-pull", "Run `git lfs pull` in the pack's folder if it misses them."),),
-        )
 
 
 def _live_folder(source: Path, custom_nodes: Sequence[Path]) -> Path | None:
@@ -253,24 +194,3 @@ def _no_raw_os_errors(spec: SourceSpec) -> Iterator[None]:
             f"{spec.text} cannot be brought here: {error.strerror or error} ({error.filename}).",
             context={"source": spec.text, "file": error.filename},
         ) from error
-
-
-def _not_a_pack(spec: SourceSpec) -> RefusedError:
-    return RefusedError(
-        "not-a-pack",
-        f"{spec.text} is no node pack: it has no __init__.py, no requirements and no node mappings.",
-        context={"source": spec.text},
-        hints=(Hint("name-the-pack", "Name the folder that holds the pack's __init__.py."),),
-    )
-
-
-def _registry_unavailable(spec: SourceSpec) -> UsageError:
-    return UsageError(
-        "registry-unavailable",
-        f"{spec.text} looks like a name of the ComfyUI Registry, which is not asked yet.",
-        context={"source": spec.text},
-        hints=(
-            Hint("use-git", "Install it from its repository: git+https://host/owner/name@ref."),
-            Hint("use-a-folder", "A local folder is written with a slash: ./name."),
-        ),
-    )

@@ -128,8 +128,11 @@ class RegistryClient(Conversation):
 
     def newest(self, pack: str) -> Answer[RegistryVersion]:
         """The newest active version."""
-        told = self.pack(pack)
-        latest = told.value.latest
+        return self.newest_of(self.pack(pack))
+
+    def newest_of(self, told: Answer[RegistryPack]) -> Answer[RegistryVersion]:
+        """The newest active version of a pack that was told of."""
+        pack, latest = told.value.id, told.value.latest
         if latest is not None and latest.status == ACTIVE and latest.download_url:
             return replace_value(told, latest)
         listed = self.versions(pack, (ACTIVE,))

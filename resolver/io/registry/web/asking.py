@@ -37,12 +37,16 @@ def converse(work: Coroutine[Any, Any, _Value], cancel: threading.Event | None =
         return loop.run_until_complete(_until_cancelled(work, cancel))
     finally:
         # Not asyncio.run: it would wait for a lookup of a name that hangs.
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(_end_all())
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+async def _end_all() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _until_cancelled(work: Coroutine[Any, Any, _Value], cancel: threading.Event | None) -> _Value:
