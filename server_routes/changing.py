@@ -64,7 +64,7 @@ def carry_out(work: JobWork, act: Callable[[], Applied]) -> Applied:
 def _keep(work: JobWork, plans: Plans, wanted: Wanted, prepared: Prepared) -> wire.Plan:
     shown = prepared.shown
     plans.keep(KeptPlan(shown=shown, wanted=wanted))
-    work.job.plan_made(shown.id)
+    work.job.plan_made(shown.id, shown.operation)
     return shown
 
 

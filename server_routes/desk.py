@@ -15,6 +15,7 @@ from ..resolver.engine.session import Session
 from ..resolver.errors import Hint, SafeInstallError
 from ..resolver.ports import Reporter
 from ..resolver.wiring import load_settings, open_site, session_on
+from .breathing import loop_breathing
 from .dispatch import the_server
 from .host import Host
 from .job import JobOrder
@@ -50,7 +51,7 @@ class Desk:
 
     async def in_thread(self, act: Callable[..., T], *arguments: object) -> T:
         """What `act` returns; it runs in one of a few threads. For reading: what changes anything is a job."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, act, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, _read, act, *arguments)
 
     def open_session(self, report: Reporter | None = None, cancel: threading.Event | None = None) -> Session:
         """The engine on this host, for one thread. Blocks: starts the interpreter once."""
@@ -61,6 +62,11 @@ class Desk:
     def submit(self, order: JobOrder) -> Job:
         """The job, in the queue and on the disk. Blocks for the time of a write."""
         return self.jobs.submit(order)
+
+
+def _read(act: Callable[..., T], *arguments: object) -> T:
+    with loop_breathing():
+        return act(*arguments)
 
 
 _desks: list[Desk] = []

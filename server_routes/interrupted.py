@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..resolver.engine.job_history import Fate
 from . import wire
+from .job import now
 
 _HINTS = {
     "committed": ("roll-back", "Roll back if you do not want it."),
@@ -25,6 +26,7 @@ def as_interrupted(view: wire.Job, fate: Fate) -> wire.Job:
     return view.model_copy(
         update={
             "state": "interrupted",
+            "ended": now(),  # When it was noticed: nobody saw it end.
             "cancellable": False,
             "progress": None,
             "result": {"transaction": view.transaction_id, "outcome": fate.code, "snapshot": fate.snapshot},

@@ -25,7 +25,7 @@ PAUSE = 0.1
 
 _LOG = logging.getLogger("safe_install")
 
-TOO_LATE = frozenset({"swap", "install-py"})
+TOO_LATE = frozenset({"swap", "defer", "install-py"})
 """Stages from which on a job cannot be cancelled: live files are being moved, or have been."""
 ENDED = frozenset({"done", "failed", "refused", "cancelled", "interrupted"})
 
@@ -144,10 +144,10 @@ class LiveJob:
         self._keep()
         return True
 
-    def plan_made(self, plan_id: str) -> None:
-        """The plan it has made, or goes by."""
+    def plan_made(self, plan_id: str, operation: str) -> None:
+        """The plan it has made, and what that is in words."""
         with self._lock:
-            self._change(plan_id=plan_id)
+            self._change(plan_id=plan_id, operation=one_line(operation))
 
     def done(self, outcome: JobOutcome) -> None:
         """It did what was asked."""
@@ -189,7 +189,7 @@ class LiveJob:
     # --- what the engine says (ports.Reporter) ---------------------------------------------------------------
 
     def stage(self, name: str, text: str) -> None:
-        """A new stage. From the swap on the job cannot be cancelled."""
+        """A new stage. From the swap on, or once it is being kept for the next start, the job cannot be cancelled."""
         with self._lock:
             changes: dict[str, Any] = {"stage": wire.Stage(name=name, text=one_line(text)), "progress": None}
             if name in TOO_LATE:

@@ -19,6 +19,7 @@ from ..resolver.engine.session import Session
 from ..resolver.errors import SafeInstallError, UsageError
 from ..resolver.ports import Reporter
 from . import wire
+from .breathing import loop_breathing
 from .interrupted import as_interrupted
 from .job import ENDED, JobOrder, JobOutcome, JobWork, LiveJob, Send, job_ended
 
@@ -178,9 +179,10 @@ class Jobs:
             job.done(outcome)
 
     def _act(self, job: LiveJob) -> JobOutcome:
-        session = self._open(job, job.cancel)
-        job.begun = session.begun
-        return job.order.act(JobWork(session=session, job=job))
+        with loop_breathing():
+            session = self._open(job, job.cancel)
+            job.begun = session.begun
+            return job.order.act(JobWork(session=session, job=job))
 
     # --- the past -------------------------------------------------------------------------------------------
 

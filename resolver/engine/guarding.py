@@ -193,6 +193,7 @@ class GuardedReturn:
         self.report.stage("snapshot", "Taking a snapshot")
         site.snapshots.save(snapshot)
         self.report.stage("swap", "Swapping")
+        self._check()
         moment = time.monotonic()
         transaction.apply(lambda done, total: self.report.progress(done, total, "steps"))
         seconds = time.monotonic() - moment

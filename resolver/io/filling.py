@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..core.types import PythonInfo
@@ -23,19 +23,21 @@ def fill_stage(
     allow_builds: bool,
     offline: bool = False,
     cancel: threading.Event | None = None,
+    on_line: Callable[[str], None] | None = None,
 ) -> Stage:
     """The stage in `folder`, filled by uv, checked against every RECORD, and on the disk when this returns.
 
     Some published wheels do not match their own RECORD. A second copy past uv's cache tells those (they are
     the flaws of the result) from a damaged cache, which is then passed over; SafeInstallError `stage-damaged`
-    where that cannot be (offline). Blocks; raises what `Uv.stage` and `read_stage` raise.
+    where that cannot be (offline). `on_line` hears what uv says while it downloads, from reader threads.
+    Blocks; raises what `Uv.stage` and `read_stage` raise.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pylock = folder / "pylock.toml"
     pylock.write_text(lock_text, encoding="utf-8")
     prefix = folder / "prefix"
     if offline or not _filled_from_cache(uv, pylock, prefix, cancel):
-        uv.stage(pylock, prefix, allow_builds=allow_builds, offline=offline, cancel=cancel)
+        uv.stage(pylock, prefix, allow_builds=allow_builds, offline=offline, cancel=cancel, on_line=on_line)
     stage = read_stage(prefix, python, expected)
     if stage.flaws and offline:
         raise cache_damaged(stage.flaws[0])

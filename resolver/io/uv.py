@@ -9,7 +9,7 @@ import re
 import tempfile
 import threading
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -132,6 +132,7 @@ class Uv:
         offline: bool = False,
         past_cache: bool = False,
         cancel: threading.Event | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> None:
         """Fill `prefix` with exactly the packages of the lock file. All downloading and building happens here.
 
@@ -145,7 +146,7 @@ class Uv:
         command += [*(["--offline"] if offline else []), *(["--no-cache"] if past_cache else [])]
         access = stage_variables(pylock.read_text(encoding="utf-8"))
         with tempfile.TemporaryDirectory(prefix="safe-install-") as folder, revealed(pylock) as readable:
-            done = self._run([*command, "-r", str(readable)], folder, cancel, access)
+            done = self._run([*command, "-r", str(readable)], folder, cancel, access, on_line)
         if done.returncode:
             raise staging_error(done.stderr)
 
@@ -219,6 +220,7 @@ class Uv:
         folder: str,
         cancel: threading.Event | None,
         more: Mapping[str, str],
+        on_line: Callable[[str], None] | None = None,
     ) -> Completed:
         environment = clean_environment({"NO_COLOR": "1", "UV_NO_PROGRESS": "1"})
         settings = self._fresh_settings()
@@ -229,7 +231,7 @@ class Uv:
             environment = without_secrets(environment, indexes=True)  # Builds run the code of packages.
         environment |= more
         command = [str(self._uv), *arguments, *settings]
-        done = run(command, env=environment, cwd=folder, cancel=cancel, timeout=3600)
+        done = run(command, env=environment, cwd=folder, cancel=cancel, timeout=3600, on_line=on_line)
         if done.returncode:
             refuse_unlockable_cache(done.stderr)
         return done
@@ -246,16 +248,8 @@ class Uv:
     def _make_fresh_settings(self) -> tuple[str, ...]:
         with tempfile.TemporaryDirectory(prefix="safe-install-") as folder:
             (Path(folder) / "empty.in").touch()
-            command = [
-                str(self._uv),
-                "pip",
-                "compile",
-                "empty.in",
-                "--emit-index-url",
-                "--no-header",
-                "--quiet",
-                "--offline",
-            ]
+            question = ("pip", "compile", "empty.in", "--emit-index-url", "--no-header", "--quiet")
+            command = [str(self._uv), *question, "--offline"]
             done = run(
                 [*command, "--python", self._python.executable],
                 env=clean_environment({"NO_COLOR": "1"}),
