@@ -37,6 +37,9 @@ before = set(sys.modules)
 script = os.path.join(sys.argv[1], "prestartup_script.py")
 spec = importlib.util.spec_from_file_location(os.path.splitext(script)[0], script)
 spec.loader.exec_module(importlib.util.module_from_spec(spec))
+watched = getattr(sys.modules.get("_safe_install_at_start"), "watched", None)
+if watched:
+    watched.cannot_tell("only the prestartup script is run")
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 DIE_HALF_WAY = """

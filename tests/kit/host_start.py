@@ -46,6 +46,9 @@ if when != "0":
     journal.append = append_then_die
 script = os.path.join(root, "prestartup_script.py")
 load(script, os.path.splitext(script)[0])
+watched = getattr(sys.modules.get("_safe_install_at_start"), "watched", None)
+if watched:
+    watched.cannot_tell("only the prestartup script is run")
 print(sorted(name for name, each in sys.modules.items() if "site-packages" in str(getattr(each, "__file__", ""))))
 """
 
