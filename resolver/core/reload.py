@@ -56,7 +56,7 @@ class Running:
     loaded: frozenset[str] = frozenset()
     """Names of the packs it has loaded."""
     failed: frozenset[str] = frozenset()
-    """Names of enabled packs it could not load."""
+    """Names of enabled packs it has not loaded, most likely because they failed."""
     loads_late: bool = False
     """Whether it can load a pack while it runs."""
     serves_late: bool = False
@@ -105,7 +105,7 @@ def _of_distributions(changes: Sequence[Change], running: Running) -> Iterator[t
     if changes and running.failed:
         yield (
             Least.RESTART,
-            f"ComfyUI could not load {_named(running.failed)}; it tries again when it is started.",
+            f"ComfyUI has not loaded {_named(running.failed)}; it tries again when it is started.",
         )
 
 
