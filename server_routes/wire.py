@@ -753,7 +753,7 @@ class MissingCandidate(Answer):
     name: str
     why: list[str]
     """How that is known: workflow-id, workflow-repository, installed-files, registry, manager-preempted,
-    manager-listed, manager-pattern, needed-anyway, chosen."""
+    manager-listed, manager-pattern, well-known, needed-anyway, chosen."""
     version: str = ""
     """What the workflow was made with: a version or a commit."""
     repository: str = ""

@@ -64,6 +64,8 @@ class Why(str, Enum):
     MANAGER_LISTED = "manager-listed"
     MANAGER_PATTERN = "manager-pattern"
     """Manager's map, by the look of the name."""
+    WELL_KNOWN = "well-known"
+    """A node that only the pack's web page draws, found in very many workflows."""
     NEEDED_ANYWAY = "needed-anyway"
     """One of several that bring it, and needed for another type in any case."""
     CHOSEN = "chosen"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from ..core.missing import Candidate, CandidateKind, Why
 from ..core.missing_port import KnowsNodes
 from ..core.node_map import LISTED, PREEMPTED
+from ..core.pack_names import fold_name
 from ..core.pack_origin import same_repository
 from ..core.registry import ACTIVE, NIGHTLY, RegistryPack
 from ..core.types import Finding
@@ -24,6 +25,9 @@ _REPOSITORY = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.\-]{1,100}/(?!\.{1,2}$)[A-Za-
 _NOT_FOUND = "registry-pack-not-found"
 _MOST_QUESTIONS = 300
 """Of one search. A workflow is made by anybody, and the Registry is not to be asked ten thousand times for it."""
+_DRAWN = {"SetNode": "kijai/ComfyUI-KJNodes", "GetNode": "kijai/ComfyUI-KJNodes"}
+"""Types that a pack's web page alone draws, so that neither the Registry nor Manager's map has them; the workflow says
+nothing of their pack either. Only what is in very many workflows."""
 _HOW = {PREEMPTED: Why.MANAGER_PREEMPTED, LISTED: Why.MANAGER_LISTED}
 
 
@@ -69,6 +73,17 @@ class Candidates:
                     name=pack.title or pack.url,
                     why=(_HOW.get(how, Why.MANAGER_PATTERN),),
                     repository=pack.url,
+                )
+            )
+        if not found and name in _DRAWN:
+            url = f"{GITHUB}/{_DRAWN[name]}"
+            found.append(
+                Candidate(
+                    kind=CandidateKind.GIT,
+                    subject=self.address(url),
+                    name=_DRAWN[name],
+                    why=(Why.WELL_KNOWN,),
+                    repository=url,
                 )
             )
         return _merged(found)
@@ -212,7 +227,9 @@ def _merged(candidates: Iterator[Candidate] | Sequence[Candidate]) -> tuple[Cand
     found: list[Candidate] = []
     for each in candidates:
         for number, other in enumerate(found):
-            if each.subject == other.subject or same_repository(each.repository, other.repository):
+            if fold_name(each.subject) == fold_name(other.subject) or same_repository(
+                each.repository, other.repository
+            ):
                 safer = each.kind is CandidateKind.REGISTRY and other.kind is CandidateKind.GIT
                 better, worse = (each, other) if safer else (other, each)
                 why = tuple(dict.fromkeys((*other.why, *each.why)))

@@ -8,17 +8,16 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from ..core.missing import Candidate, CandidateKind, Choice, Missing, PackWanted, TypeReport, TypeState, Why
+from ..core.missing import Candidate, CandidateKind, Missing, TypeReport, TypeState, Why
 from ..core.missing_port import KnowsNodes, ListsPacks
 from ..core.pack_names import fold_name
 from ..core.pack_origin import LOCAL, PackOrigin, matching, same_repository
-from ..core.tasks import Task, TaskKind
 from ..core.types import Finding, Pack
 from ..core.workflow import CORE_ID, UsedType, Workflow
 from .candidates import Candidates
+from .missing_choices import choices, in_one_form, settled_by_choice, settled_by_need, wanted
 from .missing_findings import (
     ABOUT_STATE,
-    choice_unknown,
     comfyui_older,
     finding_of,
     from_another_pack,
@@ -27,11 +26,6 @@ from .missing_findings import (
 )
 from .versions import is_older
 
-_TASK_KINDS = {
-    TypeState.INSTALL: TaskKind.INSTALL,
-    TypeState.ENABLE: TaskKind.ENABLE,
-    TypeState.UPDATE: TaskKind.UPDATE,
-}
 _CUSTOM_NODES = "custom_nodes."
 
 
@@ -64,16 +58,16 @@ class MissingSearch:
         """
         self._look_around()
         reports = [self._report(used) for used in workflow.types]
-        reports = _settled_by_choice(reports, choose or {})
-        reports = _settled_by_need(reports)
+        reports = settled_by_choice(in_one_form(reports), choose or {})
+        reports = settled_by_need(reports)
         findings = [*workflow.findings, *self.candidates.findings, *self._remarks(workflow, reports)]
         if any(report.state.is_missing for report in reports):
             findings += self.sight.node_map().findings
         return Missing(
             exact=self.running is not None,
             types=tuple(reports),
-            packs=tuple(_wanted(reports)),
-            choices=tuple(_choices(reports)),
+            packs=tuple(wanted(reports)),
+            choices=tuple(choices(reports)),
             findings=tuple(dict.fromkeys(findings)),
         )
 
@@ -229,70 +223,3 @@ class MissingSearch:
             if match is None and len(used.hints) == 1 and module.startswith(_CUSTOM_NODES):
                 folder = module.removeprefix(_CUSTOM_NODES).partition(".")[0]
                 yield from_another_pack(used.name, folder, hint.cnr_id or hint.aux_id)
-
-
-def _settled_by_choice(reports: Sequence[TypeReport], choose: Mapping[str, str]) -> list[TypeReport]:
-    """With the user's choices, which count for every type with the same options."""
-    settled = list(reports)
-    for name, pack in choose.items():
-        chosen = next((each for each in settled if each.name == name and len(each.candidates) > 1), None)
-        option = (
-            next((each for each in chosen.candidates if _is_called(each, pack)), None) if chosen else None
-        )
-        if chosen is None or option is None:
-            raise choice_unknown(name, pack, chosen)
-        subjects = {each.subject for each in chosen.candidates}
-        option = replace(option, why=(*option.why, Why.CHOSEN))
-        for number, each in enumerate(settled):
-            if each.name == name or (
-                each.name not in choose and {one.subject for one in each.candidates} == subjects
-            ):
-                settled[number] = replace(each, state=option.action, candidates=(option,))
-    return settled
-
-
-def _settled_by_need(reports: Sequence[TypeReport]) -> list[TypeReport]:
-    """Where one of several packs comes in any case, the type will be there: no second pack is needed for it."""
-    coming = {each.candidates[0].subject for each in reports if each.state in _TASK_KINDS}
-    settled = []
-    for each in reports:
-        if each.state is TypeState.CHOICE:
-            option = next((one for one in each.candidates if one.subject in coming), None)
-            if option is not None:
-                option = replace(option, why=(*option.why, Why.NEEDED_ANYWAY))
-                settled.append(replace(each, state=option.action, candidates=(option,)))
-                continue
-        settled.append(each)
-    return settled
-
-
-def _is_called(candidate: Candidate, word: str) -> bool:
-    names = (candidate.subject, candidate.subject.partition("@")[0], candidate.name, candidate.installed)
-    return fold_name(word) in map(fold_name, filter(None, names)) or same_repository(
-        candidate.repository, word
-    )
-
-
-def _wanted(reports: Sequence[TypeReport]) -> Iterator[PackWanted]:
-    found: dict[tuple[TypeState, str], list[TypeReport]] = {}
-    for report in reports:
-        if report.state in _TASK_KINDS:
-            candidate = report.candidates[0]
-            found.setdefault((report.state, fold_name(candidate.installed or candidate.subject)), []).append(
-                report
-            )
-    for (state, _), group in found.items():
-        first = group[0].candidates[0]
-        why = tuple(dict.fromkeys(why for report in group for why in report.candidates[0].why))
-        task = Task(kind=_TASK_KINDS[state], subject=first.installed or first.subject)
-        types = tuple(report.name for report in group)
-        yield PackWanted(candidate=replace(first, why=why), types=types, task=task)
-
-
-def _choices(reports: Sequence[TypeReport]) -> Iterator[Choice]:
-    found: dict[frozenset[str], list[TypeReport]] = {}
-    for report in reports:
-        if report.state is TypeState.CHOICE:
-            found.setdefault(frozenset(each.subject for each in report.candidates), []).append(report)
-    for group in found.values():
-        yield Choice(types=tuple(report.name for report in group), options=group[0].candidates)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -169,6 +169,25 @@ def test_each_way_to_know_a_pack(bench: Bench) -> None:
     assert bench.registry.asked == ["by-id", "R", "M", "M2", "Nobody"]
 
 
+def test_a_pack_that_is_named_in_several_ways_is_one(bench: Bench) -> None:
+    """By id, by address, by Manager's map and by what is well known: one pack, one task, whether or not asked."""
+    repository = "https://github.com/kijai/ComfyUI-KJNodes"
+    bench.map({repository: [["M"], {}]})
+    workflow = saved(
+        node("A", cnr_id="comfyui-kjnodes"),
+        node("B", aux_id="kijai/ComfyUI-KJNodes"),
+        node("M"),
+        node("SetNode"),
+    )
+    known = replace(pack("comfyui-kjnodes"), repository=f"{repository}.git")
+    for registry in (FewPacks(packs={"comfyui-kjnodes": known}), FewPacks(error="registry-unreachable")):
+        bench.registry = registry
+        found = bench.look(workflow)
+        assert found.tasks == (task(TaskKind.INSTALL, "comfyui-kjnodes"),)
+        assert found.packs[0].types == ("A", "B", "M", "SetNode")
+    assert bench.look(saved(node("GetNode"))).tasks == (task(TaskKind.INSTALL, repository),)
+
+
 def test_several_packs_are_a_choice(bench: Bench) -> None:
     """Never guessed; types with the same options are one choice, and what is chosen counts for all of them."""
     bench.registry = FewPacks(packs={"first": pack("first")}, owners={"X": "first"})
@@ -184,7 +203,7 @@ def test_several_packs_are_a_choice(bench: Bench) -> None:
     assert set(states(found).values()) == {"choice"}
     assert [(each.types, [option.subject for option in each.options]) for each in found.choices] == [
         (("X",), ["first", "https://github.com/p/second"]),
-        (("Y",), [f"https://github.com/{each}" for each in ("o/first", "p/second", "p/third")]),
+        (("Y",), ["first", "https://github.com/p/second", "https://github.com/p/third"]),
         (("Z",), ["https://github.com/p/second", "https://github.com/p/third"]),
     ]
     assert [why.value for why in found.choices[0].options[0].why] == ["registry", "manager-listed"]
