@@ -252,6 +252,9 @@ class Site(Watches, Defers, KnowsPacks, Fetches, Protocol):
     def remember_artefacts(self, packages: Sequence[LockedPackage]) -> None:
         """Keep what the lock knows of installed files."""
 
+    def remember_archives(self, archives: Mapping[str, str]) -> None:
+        """Keep the sha256 of the archives that packs came from, by `id@version`."""
+
     def snapshot_packs(self) -> tuple[SnapshotPack, ...]:
         """Every pack with the digest of its content."""
 

@@ -76,7 +76,12 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     yield f"Python {plain(snapshot.python)} on {plain(snapshot.platform)}, {plain(snapshot.prefix)}"
     yield f"ComfyUI {plain(snapshot.comfyui_version)} {plain(snapshot.comfyui_commit)[:12]}".rstrip()
     for each in snapshot.packs:
-        words = [each.pack.version, each.pack.commit[:12], "disabled" if each.pack.disabled else ""]
+        words = [
+            each.pack.version,
+            each.pack.commit[:12],
+            "disabled" if each.pack.disabled else "",
+            each.source,
+        ]
         yield f"  pack {plain(each.pack.name)}  {'  '.join(plain(word) for word in words if word)}".rstrip()
     for dist in snapshot.distributions:
         yield f"  {plain(dist.name)}=={plain(dist.version)}"

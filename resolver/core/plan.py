@@ -40,12 +40,15 @@ class PackChange:
     """Absolute path it has (or will have) among the custom nodes."""
     digest: str = ""
     """Digest of the new tree; empty for remove."""
+    sha256: str = ""
+    """Of the archive it comes from (`after` then is its id and version in the Registry); empty without one."""
     at_start: frozenset[AtStart] | None = None
     """What of it only a start of ComfyUI, or a new page, brings to life; None where nobody looked."""
 
     def to_dict(self) -> dict[str, str]:
         """The change as a JSON object."""
-        return {"name": self.name, "action": self.action, "from": self.before, "to": self.after}
+        said = {"name": self.name, "action": self.action, "from": self.before, "to": self.after}
+        return {**said, "sha256": self.sha256} if self.sha256 else said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,8 @@ class SnapshotPack:
     pack: Pack
     digest: str
     """As `io.listing.digest_pack` gives it; empty where it could not be read."""
+    source: str = ""
+    """What brings this very version again, as `install` takes it; for packs of the Registry (`id@1.2.0#sha256=...`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

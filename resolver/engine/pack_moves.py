@@ -33,6 +33,10 @@ class Coming(Protocol):
         """The commit checked out, or empty."""
 
     @property
+    def sha256(self) -> str:
+        """Of the archive it was unpacked from; empty without one."""
+
+    @property
     def instead(self) -> Pack | None:
         """The pack it is a new version of."""
 
@@ -50,6 +54,7 @@ def arrival(site: Site, each: Coming, installed: Mapping[str, Pack], *, runs_scr
         after=each.commit[:10] or each.origin,
         target=str(site.new_packs_folder / each.name),
         digest=site.pack_digest(each.tree),
+        sha256=each.sha256,
         at_start=marks,
     )
 

@@ -140,6 +140,13 @@ class Session:
         def settle(applied: Applied) -> None:
             write_record(self.site.state, applied.transaction, applied.operation, summary)
             self.site.remember_artefacts([package for package in plan.lock if package.name in staged])
+            self.site.remember_archives(
+                {
+                    f"{each.registry_id}@{each.version}": each.sha256
+                    for each in planned.arriving
+                    if each.sha256
+                }
+            )
             if CONSENT in planned.options.allowed:
                 # Still under the lock: they write to what is live.
                 places = [(name, place) for name, place, _ in scripts]

@@ -28,6 +28,7 @@ from .guard.live import LiveGuard
 from .keepers import others
 from .listing import digest_pack, unowned_files
 from .own_folders import refuse_linked_folders
+from .pack_source import remember_archives, source_again
 from .packs import list_packs, pack_state
 from .payload import Payload
 from .payloads import PayloadStore, area_for, pack_area, pack_areas
@@ -205,9 +206,17 @@ class Keeping:
     def snapshot_packs(self) -> tuple[SnapshotPack, ...]:
         """Every pack, disabled ones too, with the digest of its content."""
         return tuple(
-            SnapshotPack(pack=pack_state(pack, with_dirty=True), digest=digest_pack(Path(pack.path)))
+            SnapshotPack(
+                pack=pack_state(pack, with_dirty=True),
+                digest=digest_pack(Path(pack.path)),
+                source=source_again(self.state, pack),
+            )
             for pack in list_packs(self.workspace)
         )
+
+    def remember_archives(self, archives: Mapping[str, str]) -> None:
+        """Keep the sha256 of the archives that packs of the Registry came from, by `id@version`."""
+        remember_archives(self.state, archives)
 
     def remember_artefacts(self, packages: Sequence[LockedPackage]) -> None:
         """Keep what the lock knows of installed files: later snapshots can then name and pin them."""

@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.registry.wait(self.registry.pause)
         fault = self.registry.fault_of(parts.path)
         is_archive = parts.path.startswith("/archives/")
-        if fault in _FIXED:
+        if fault is not None and fault in _FIXED:
             status, content, kind, headers = _FIXED[fault]
             self._send(status, content, kind, headers)
         elif fault is not None and self._breaks_off(fault, is_archive=is_archive):
