@@ -9,24 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from . import checkout
 from .options import Options
 from .stand_in import folder_paths
 from .stand_in.comfy.cli_args import args
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-_OWN_NAME = "safe-install"
-PRODUCT = (
-    "__init__.py",
-    "__main__.py",
-    "prestartup_script.py",
-    "pyproject.toml",
-    "requirements.txt",
-    "resolver",
-    "server_routes",
-    "nodes",
-    "js",
-)
-"""What of a checkout is the pack."""
 _FAILING = '"""A pack that fails."""\n\nraise RuntimeError("this pack fails, as it was asked to")\n'
 _CRASHING = '"""A pack that ends the host."""\n\nimport sys\n\nsys.exit(3)\n'
 _Timed = tuple[float, str, bool]
@@ -52,19 +39,13 @@ def write_bad_packs(options: Options) -> None:
 
 
 def link_checkout(base: Path) -> None:
-    """Have this checkout in custom_nodes, by links, unless it or a copy of it is there already."""
-    if not any(_is_ours(Path(folder)) for folder in _pack_folders()):
-        pack = base / "custom_nodes" / _OWN_NAME
-        pack.mkdir(exist_ok=True)
-        # Not the whole checkout by one link: each plan and snapshot would hash its caches and environments.
-        for name in PRODUCT:
-            if (CHECKOUT / name).exists() and not (pack / name).is_symlink():
-                (pack / name).symlink_to(CHECKOUT / name)
+    """Have this checkout among the packs, unless it or a copy of it is in one of the folders already."""
+    checkout.put_in(base / "custom_nodes", [Path(folder) for folder in _pack_folders()])
 
 
 def own_packs() -> list[str]:
     """Every pack that is this product, as the loader will see its path."""
-    return [folder for folder in _pack_folders() if _is_ours(Path(folder))]
+    return [folder for folder in _pack_folders() if checkout.is_ours(Path(folder))]
 
 
 def _pack_folders() -> list[str]:
@@ -73,10 +54,6 @@ def _pack_folders() -> list[str]:
         names = os.listdir(folder) if Path(folder).is_dir() else []
         found += [os.path.join(folder, name) for name in names if not name.endswith(".disabled")]
     return found
-
-
-def _is_ours(folder: Path) -> bool:
-    return (folder / "prestartup_script.py").is_file() and (folder / "resolver" / "wiring.py").is_file()
 
 
 def run_prestartup_scripts(is_blocked: Callable[[str], bool]) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from comfyui_safe_install.tests.kit.comfy import link_product_in
+from comfyui_safe_install.devhost.checkout import put_in
 from comfyui_safe_install.tests.kit.package import ROOT
 
 from .talking import Client, Events
@@ -128,7 +128,7 @@ def start(
     """Start a host on the folder `base` and return when it answers. Raises HostDied when it ended before.
 
     `python` is the interpreter whose environment is managed (the stand-in runs in it). This checkout is among
-    the packs, by a link, unless a copy of it is in custom_nodes already.
+    the packs, by links, unless a copy of it is in custom_nodes already.
     """
     log = log or base.parent / f"{base.name}-{kind}.log"
     environ = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
@@ -165,7 +165,7 @@ def _stand_in(base: Path, arguments: Sequence[str], python: Path | str | None) -
 
 
 def _real(base: Path, arguments: Sequence[str], port: int) -> list[str]:
-    _link_checkout(base)
+    _lay_out(base)
     return [
         os.environ.get(COMFYUI_PYTHON) or sys.executable,
         str(Path(os.environ[COMFYUI]) / "main.py"),
@@ -175,13 +175,11 @@ def _real(base: Path, arguments: Sequence[str], port: int) -> list[str]:
     ]
 
 
-def _link_checkout(base: Path) -> None:
-    """As the stand-in does, unless a copy of this checkout is there."""
-    packs = base / "custom_nodes"
+def _lay_out(base: Path) -> None:
+    """As the stand-in does, with this checkout among the packs."""
     for name in ("custom_nodes", "user", "input", "output", "temp", "models"):
         (base / name).mkdir(parents=True, exist_ok=True)
-    if not any((pack / "resolver" / "wiring.py").is_file() for pack in packs.iterdir()):
-        link_product_in(base)
+    put_in(base / "custom_nodes")
 
 
 def _wait_until_it_listens(running: Running, seconds: float) -> None:

@@ -251,7 +251,7 @@ def test_signals_end_it_in_good_order(tmp_path: Path) -> None:
     """SIGTERM and Ctrl-C give exit code 0, also while pages listen; the port is free at once."""
     base = tmp_path / "comfy"
     with start(STAND_IN, base, "--without-system-user-directory") as running, running.events():
-        assert (base / "custom_nodes" / "safe-install").is_symlink()
+        assert (base / "custom_nodes" / "safe-install" / "resolver").is_symlink()
         assert running.stop() == 0
     port = running.url.rsplit(":", 1)[1]
     with start(STAND_IN, base, "--port", port, "--without-safe-install") as running:

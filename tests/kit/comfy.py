@@ -35,19 +35,6 @@ _FILES = ("__init__.py", "__main__.py", "prestartup_script.py", "pyproject.toml"
 _FOLDERS = ("resolver", "server_routes", "nodes", "js")
 
 
-def link_product_in(comfy: Path, *, name: str = "safe-install") -> Path:
-    """Have the product in `custom_nodes` as a pack of that name, by links, and return the pack's folder.
-
-    Not the whole checkout by one link: each plan and snapshot would hash its caches and environments.
-    """
-    pack = comfy / "custom_nodes" / name
-    pack.mkdir(parents=True)
-    for each in (*_FILES, *_FOLDERS):
-        if (ROOT / each).exists():
-            (pack / each).symlink_to(ROOT / each)
-    return pack
-
-
 def put_product_in(comfy: Path, *, name: str = "safe-install.v1") -> Path:
     """Copy the product into `custom_nodes` as a pack of that name, and return the pack's folder."""
     pack = comfy / "custom_nodes" / name
