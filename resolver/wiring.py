@@ -134,8 +134,7 @@ def missing_search(
     def on_question(what: str) -> None:
         report.log(f"Asking the Registry about {what}")
 
-    registry = getattr(site, "registry", None)
-    candidates = Candidates(sight=sight, registry=registry, cancel=cancel, on_question=on_question)
+    candidates = Candidates(sight=sight, registry=live.registry, cancel=cancel, on_question=on_question)
     return MissingSearch(packs=live, sight=sight, candidates=candidates, running=running)
 
 

@@ -252,18 +252,15 @@ def _saved(workflow: Mapping[str, object]) -> Workflow:
 
 def _graphs(workflow: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     """The workflow itself, its subgraphs and its group nodes, and theirs in turn."""
-    waiting: list[Mapping[str, object]] = [workflow]
-    seen = 0
-    while waiting:
-        graph = waiting.pop()
-        seen += 1
-        if seen > _MOST_GRAPHS:
-            raise _unreadable(f"It has more than {_MOST_GRAPHS} subgraphs.")
+    graphs: list[Mapping[str, object]] = [workflow]
+    for graph in graphs:  # Which grows meanwhile.
         yield graph
         definitions = graph.get("definitions")
         listed = definitions.get("subgraphs") if isinstance(definitions, dict) else None
         below = [*(listed if isinstance(listed, list) else ()), *_groups(graph).values()]
-        waiting += [each for each in below if isinstance(each, dict)]
+        graphs += [each for each in below if isinstance(each, dict)]
+        if len(graphs) > _MOST_GRAPHS:
+            raise _unreadable(f"It has more than {_MOST_GRAPHS} subgraphs.")
 
 
 def _groups(graph: Mapping[str, object]) -> Mapping[str, object]:

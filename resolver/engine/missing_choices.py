@@ -86,8 +86,9 @@ def settled_by_need(reports: Sequence[TypeReport]) -> list[TypeReport]:
 
 def _is_called(candidate: Candidate, word: str) -> bool:
     names = (candidate.subject, candidate.subject.partition("@")[0], candidate.name, candidate.installed)
-    return fold_name(word) in map(fold_name, filter(None, names)) or same_repository(
-        candidate.repository, word
+    addresses = (word, f"https://github.com/{word}")
+    return fold_name(word) in map(fold_name, filter(None, names)) or any(
+        same_repository(candidate.repository, each) for each in addresses
     )
 
 
