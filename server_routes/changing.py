@@ -28,8 +28,8 @@ def show(work: JobWork, plans: Plans, wanted: Wanted) -> JobOutcome:
 def apply(work: JobWork, plans: Plans, wanted: Wanted, agree: str, expected: str = "") -> JobOutcome:
     """The plan, made and applied as one transaction.
 
-    `agree`: fingerprint of the plan the user said yes to. `expected`: fingerprint the plan must have, whether it
-    needs a yes or not. RefusedError `consent-needed`, `plan-changed`, and what the plan and the engine refuse.
+    `agree`: fingerprint of the plan the user said yes to. `expected`: fingerprint of the plan that was shown,
+    whether it needs a yes or not. RefusedError `consent-needed`, `plan-changed`, and what the engine refuses.
     """
     with prepare(work.session, wanted, to_apply=True) as prepared:
         shown = _keep(work, plans, wanted, prepared)
@@ -41,6 +41,8 @@ def apply(work: JobWork, plans: Plans, wanted: Wanted, agree: str, expected: str
             return JobOutcome(result={**_brief(shown), "applied": None}, skipped=True)
         if shown.needs_consent and agree != shown.fingerprint:
             raise _consent_needed(shown)
+        if agree and agree != shown.fingerprint:
+            raise _plan_changed(shown)
         applied = carry_out(work, prepared.apply)
     result = {**_brief(shown), "applied": applied.to_dict()}
     restart: wire.Restart = "restart" if applied.deferred else shown.restart

@@ -87,7 +87,9 @@ class Jobs:
         return found
 
     def all(self) -> list[wire.Job]:
-        """All jobs, newest first, without their logs."""
+        """All jobs, newest first, without their logs. Reads a file for each of another process."""
+        for identifier in tuple(self._elsewhere):
+            self._look_elsewhere(identifier)
         with self._lock:
             live = [each.view for each in self._live.values()]
             found = [*self._past.values(), *live]
@@ -205,8 +207,9 @@ class Jobs:
     def _look_elsewhere(self, identifier: str) -> None:
         stored = self._history.read(identifier)
         if stored is not None:
-            self._elsewhere.discard(identifier)
-            self._take_over(stored)
+            with self._lock:
+                self._elsewhere.discard(identifier)
+                self._take_over(stored)
 
     def _new_id(self) -> str:
         stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S%f")

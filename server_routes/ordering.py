@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from ..resolver.core.merge import Policy
-from ..resolver.core.tasks import TaskKind
 from ..resolver.engine.planned import Options
 from ..resolver.errors import Hint, UsageError
 from . import security, wire
@@ -37,8 +36,8 @@ def order_of(
 ) -> JobOrder:
     """The order. `trusted`: asked for inside this process, where no tier counts. Blocks for some small files.
 
-    Raises UsageError `request-invalid`, `kind-not-known`, `kinds-not-together`, `plan-not-found`; RefusedError of
-    `security`, and for kinds that are not ours.
+    Raises UsageError `kinds-not-together`, `plan-not-found` and what `bodies.read` raises; RefusedError of
+    `security`, and for kinds that are not our job.
     """
     single = _alone(request)
     if single is not None and single.kind == SNAPSHOT:
@@ -51,7 +50,7 @@ def order_of(
     expected = ""
     if single is not None and single.kind == APPLY:
         kept = desk.plans.get(_params(wire.ApplyParams, single).plan_id)
-        change, expected = kept.wanted, kept.shown.fingerprint
+        change, expected = _when(kept.wanted, request), kept.shown.fingerprint
     elif single is not None:
         change = _ours(single, _options(request))
     else:
@@ -161,10 +160,22 @@ def _ours(item: wire.QueueTaskItem, options: Options) -> Wanted:
         return Wanted(kind=ROLLBACK, options=options, snapshot=_params(wire.RollbackParams, item).snapshot)
     if item.kind == REPAIR:
         if options.at_next_start:
-            raise UsageError("repair-cannot-wait", "A repair cannot wait for the next start.")
+            raise _repair_cannot_wait()
         return Wanted(kind=REPAIR, options=options, names=tuple(_params(wire.RepairParams, item).names))
     _params(wire.Nothing, item)
     return Wanted(kind=SYNC, options=options)
+
+
+def _when(change: Wanted, request: wire.TaskRequest) -> Wanted:
+    """The change of a plan that was shown, to be made when the request says."""
+    if change.kind == REPAIR and request.at_next_start:
+        raise _repair_cannot_wait()
+    options = replace(change.options, at_next_start=request.at_next_start or change.options.at_next_start)
+    return replace(change, options=options)
+
+
+def _repair_cannot_wait() -> UsageError:
+    return UsageError("repair-cannot-wait", "A repair cannot wait for the next start.")
 
 
 def _params(model: type[P], item: wire.QueueTaskItem) -> P:
@@ -204,4 +215,4 @@ def _client(request: wire.TaskRequest) -> str:
     return request.client_id or next((item.client_id for item in request.tasks or () if item.client_id), "")
 
 
-__all__ = ["ALONE", "TaskKind", "change_order", "items_of", "order_of", "restore_order", "snapshot_order"]
+__all__ = ["ALONE", "change_order", "items_of", "order_of", "restore_order", "snapshot_order"]
