@@ -15,7 +15,7 @@ import re
 import secrets
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -71,9 +71,11 @@ class Door:
     """What is let in."""
 
     token: str = field(repr=False)
-    names: frozenset[Authority] = frozenset()
-    """Names beside loopback names and IP addresses. One with a port also names an origin: a proxy may give us
-    another Host than the page has."""
+    names: frozenset[str] = frozenset()
+    """Names beside loopback names and IP addresses, without ports: to take a name, a page needs no port."""
+    origins: frozenset[Authority] = frozenset()
+    """Where pages of ours may come from beside the Host itself: a proxy may give us another Host than they have.
+    Without a port, the scheme's own is meant."""
 
 
 def judge(facts: Facts, door: Door) -> RefusedError | None:
@@ -124,27 +126,28 @@ async def check(request: web.Request, desk: Desk) -> None:
     The user's settings are read, in a thread, only where a name is not known without them.
     Raises UsageError `settings-invalid` when they make no sense.
     """
-    facts, door = facts_of(request), Door(token=TOKEN)
-    refusal = judge(facts, door)
+    facts = facts_of(request)
+    refusal = judge(facts, Door(token=TOKEN))
     if refusal is not None and refusal.code in ("host-not-allowed", "foreign-origin"):
         settings = await desk.in_thread(desk.settings)
-        names = known_names(desk.host.listens_on, settings.server.hosts)
-        refusal = judge(facts, replace(door, names=names))
+        refusal = judge(facts, open_door(TOKEN, desk.host.listens_on, settings.server.hosts))
     if refusal is not None:
         raise refusal
 
 
-def known_names(listens_on: Iterable[str], hosts: Iterable[str]) -> frozenset[Authority]:
-    """The names this ComfyUI goes by: those of settings.toml and of `--listen`.
+def open_door(token: str, listens_on: Iterable[str], hosts: Iterable[str]) -> Door:
+    """The door with the names this ComfyUI goes by: those of settings.toml (`hosts`) and of `--listen`.
 
-    Where it listens to others than this machine, the machine's own name is one too: nobody outside gives it.
+    Where it listens to others than this machine, the machine's own name is one too: nobody outside gives it. Only
+    what the user wrote into the settings is an origin: what listens on another port here is somebody else.
     """
-    listened = tuple(read_name(each) for each in listens_on)
-    names = {*listened, *(read_name(each) for each in hosts)}
+    written = frozenset(each for each in map(read_name, hosts) if each is not None)
+    listened = [read_name(each) for each in listens_on]
+    names = {each.name for each in (*written, *listened) if each is not None}
     if any(each is None or not each.is_loopback for each in listened):
-        own = socket.gethostname()
-        names |= {read_name(own), read_name(own.partition(".")[0] + ".local")}
-    return frozenset(each for each in names if each is not None)
+        own = read_name(socket.gethostname())
+        names |= {own.name, f"{own.name.partition('.')[0]}.local"} if own is not None else set()
+    return Door(token=token, names=frozenset(names), origins=written)
 
 
 # --- the rules ----------------------------------------------------------------------------------------------
@@ -152,9 +155,7 @@ def known_names(listens_on: Iterable[str], hosts: Iterable[str]) -> frozenset[Au
 
 def _judge_host(facts: Facts, door: Door) -> RefusedError | None:
     host = read_authority(facts.hosts[0]) if facts.hosts else None
-    if host is not None and (
-        host.is_address or host.is_loopback or host.name in {each.name for each in door.names}
-    ):
+    if host is not None and (host.is_address or host.is_loopback or host.name in door.names):
         return None
     if host is None:
         why = "The request does not say by a valid Host header whom it means."
@@ -186,7 +187,7 @@ def _judge_origin(facts: Facts, door: Door) -> RefusedError | None:
         # The Host has no scheme of its own: behind a proxy that speaks TLS, only the page knows it.
         if host is not None and origin.place == host.at(origin.scheme):
             return None
-        if origin.place in {each.at(origin.scheme) for each in door.names}:
+        if origin.place in {each.at(origin.scheme) for each in door.origins}:
             return None
     return _refused(
         "foreign-origin",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from comfyui_safe_install.server_routes.authority import read_authority, read_name, read_origin
-from comfyui_safe_install.server_routes.guard import Door, Facts, judge, known_names
+from comfyui_safe_install.server_routes.guard import Door, Facts, judge, open_door
 
 TOKEN = "the-token-of-this-process"
 DOOR = Door(token=TOKEN)
@@ -35,8 +35,8 @@ def verdict(facts: Facts, door: Door = DOOR) -> str:
 
 
 def named(*names: str) -> Door:
-    """A door that knows these names."""
-    return replace(DOOR, names=frozenset(each for each in map(read_name, names) if each))
+    """A door that knows these names by the settings."""
+    return open_door(TOKEN, ["127.0.0.1"], names)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
@@ -229,7 +229,16 @@ def test_names_are_read_in_one_way() -> None:
 def test_a_name_of_listen_and_of_the_machine_is_known() -> None:
     """`--listen` may name a host; the machine's own name counts only where others can reach it at all."""
     own = read_name(socket.gethostname())
-    assert known_names(["127.0.0.1", "::1"], []) == {read_name("127.0.0.1"), read_name("::1")}
-    assert {own, read_name("comfy.lan")} <= known_names(["comfy.lan"], [])
-    assert own in known_names(["0.0.0.0", "::"], [])
-    assert read_name("a.example:8443") in known_names([], ["a.example:8443"])
+    assert own is not None
+    assert own.name not in open_door(TOKEN, ["127.0.0.1", "::1"], []).names
+    assert {own.name, "comfy.lan"} <= open_door(TOKEN, ["comfy.lan"], []).names
+    assert own.name in open_door(TOKEN, ["0.0.0.0", "::"], []).names
+    assert "a.example" in open_door(TOKEN, [], ["a.example:8443"]).names
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1", "localhost", "192.168.1.5", "0.0.0.0"])
+def test_what_we_listen_on_is_no_origin(listen: str) -> None:
+    """A page of the same address on port 80 is another program's."""
+    door = open_door(TOKEN, [listen], [])
+    host, origin = f"{listen}:8188", f"http://{listen}"
+    assert verdict(replace(POST, hosts=(host,), origins=(origin,)), door) == "foreign-origin"

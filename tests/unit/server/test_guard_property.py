@@ -9,13 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfyui_safe_install.server_routes.authority import read_authority, read_origin
-from comfyui_safe_install.server_routes.guard import CHANGING, READING, Door, Facts, judge
+from comfyui_safe_install.server_routes.guard import CHANGING, READING, Facts, judge, open_door
 
 TOKEN = "the-token-of-this-process"
-NAMES = frozenset(
-    each for each in (read_authority("comfy.example"), read_authority("a.example:8443")) if each
-)
-DOOR = Door(token=TOKEN, names=NAMES)
+DOOR = open_door(TOKEN, ["127.0.0.1"], ["comfy.example", "a.example:8443"])
 
 # Mostly what could be meant well, or nearly, so that each rule is reached; and any text at all.
 _NAME = st.sampled_from(
@@ -89,7 +86,8 @@ def test_nothing_changes_without_everything(facts: Facts) -> None:
     for origin in map(read_origin, facts.origins):
         assert origin is not None
         assert origin.place == host.at(origin.scheme) or origin.place in {
-            name.at(origin.scheme) for name in NAMES
+            ("comfy.example", 80 if origin.scheme == "http" else 443),
+            ("a.example", 8443),
         }
         assert not (facts.secure and origin.scheme == "http")
     if facts.method in CHANGING:
