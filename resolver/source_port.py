@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol
 
+from .core.registry_judgement import Here
 from .core.types import Finding, Pack
-from .registry_port import OnBytes
+from .registry_port import OnBytes, Registry
 
 
 class Fetched(Protocol):
@@ -57,6 +58,13 @@ class Fetched(Protocol):
 
 class Fetches(Protocol):
     """Brings sources here. Blocks."""
+
+    @property
+    def registry(self) -> Registry:
+        """The Registry, asked as the settings say. Raises UsageError `settings-invalid`."""
+
+    def here(self) -> Here:
+        """What packs of the Registry are judged against. Reads the environment."""
 
     def fetch(
         self,

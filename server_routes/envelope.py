@@ -39,6 +39,14 @@ _STATUS_OF_CODE = {
     "package-not-known": 404,
     "pack-not-found": 404,
     "name-not-valid": 404,
+    "registry-pack-not-found": 404,
+    "registry-version-not-found": 404,
+    "registry-answer-invalid": 502,
+    "registry-answer-too-large": 502,
+    "registry-busy": 502,
+    "registry-failed": 502,
+    "registry-offline": 502,
+    "registry-redirection-refused": 502,
     "registry-unreachable": 502,
 }
 _STATUS_OF_CLASS: tuple[tuple[type[SafeInstallError], int], ...] = (

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-Consent = Literal["builds", "indexes", "urls", "install-py"]
+Consent = Literal["builds", "indexes", "urls", "install-py", "flagged"]
 Restart = Literal["none", "reload", "restart"]
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "refused", "cancelled", "interrupted"]
 
@@ -286,7 +286,7 @@ class TaskRequest(Body):
     update_all: JsonValue = None
     update_comfyui: JsonValue = None
     # Ours.
-    allow: Annotated[list[Consent], Field(max_length=4)] = []
+    allow: Annotated[list[Consent], Field(max_length=5)] = []
     policy: Literal["newest", "fewest-broken"] = "newest"
     strategy: Literal["merged", "one-by-one"] = "merged"
     agree: Name = ""
@@ -808,18 +808,92 @@ class RegistrySearch(Query):
     """What to look for."""
 
     text: str = Field(default="", max_length=200)
+    node: str = Field(default="", max_length=200)
+    """A node type: packs that have one of that name, instead of packs that match `text`."""
+    page: int = Field(default=1, ge=1, le=100_000)
+    limit: int = Field(default=30, ge=1, le=100)
 
 
-class RegistryPacks(Answer):
-    """What was found."""
+class RegistrySupport(Answer):
+    """Where something runs by its author's account; empty where it is not said."""
 
-    packs: list[dict[str, JsonValue]]
+    systems: list[str]
+    accelerators: list[str]
+    comfyui: str
+    frontend: str
 
 
-class RegistryPackDetail(Answer):
+class RegistryJudgement(Answer):
+    """What is to be told before installing, and what forbids it."""
+
+    findings: list[Finding]
+    refusals: list[Finding]
+
+
+class RegistryVersion(RegistryJudgement):
+    """One published version, judged for this ComfyUI."""
+
+    version: str
+    status: str
+    status_reason: str
+    created: str
+    changelog: str
+    deprecated: bool
+    dependencies: list[str]
+    """As the Registry tells; what the files say may differ, and counts."""
+    support: RegistrySupport
+
+
+class RegistryPack(Answer):
     """One pack of the Registry."""
 
     id: str
+    name: str
+    description: str
+    author: str
+    publisher: str
+    repository: str
+    license: str
+    icon: str
+    category: str
+    tags: list[str]
+    downloads: int
+    github_stars: int
+    created: str
+    status: str
+    unclaimed: bool
+    """It has no version to install; `id@nightly` is its repository."""
+    latest: str
+    """The newest version; empty where there is none."""
+    installed: str
+    """The version that is installed here, `nightly` for a repository; empty where it is not."""
+
+
+class RegistryPacks(Answer):
+    """One page of packs."""
+
+    packs: list[RegistryPack]
+    total: int
+    page: int
+    pages: int
+    limit: int
+    """Packs to a page, as served."""
+    age: int
+    """Seconds since the Registry said so."""
+    findings: list[Finding]
+
+
+class RegistryPackDetail(RegistryPack):
+    """One pack of the Registry with its versions."""
+
+    status_detail: str
+    support: RegistrySupport
+    versions: list[RegistryVersion]
+    """Newest first."""
+    nightly: RegistryJudgement
+    age: int
+    """Seconds since the Registry said so."""
+    findings: list[Finding]
 
 
 Status.model_rebuild()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import CancelledError, Hint, SafeInstallError, from_os_error
 from .console import Console
+from .offline import cut_off
 from .parser import parse
 from .signals import CalmDown, interruptible
 from .waiting import until_free
@@ -49,7 +50,7 @@ def _guarded(console: Console, args: argparse.Namespace, *, is_program: bool) ->
     with interruptible(cancel, patience, until_the_end=is_program) as calm_down:
         try:
             # Whatever some library prints is no part of the result.
-            with redirect_stdout(console.err):
+            with redirect_stdout(console.err), cut_off(args.offline):
                 document, code = until_free(
                     console, args.wait, cancel, lambda: _run(console, args, cancel, calm_down)
                 )
@@ -96,6 +97,7 @@ def _run(
     from .places import find_comfyui
     from .progress import TerminalReporter
     from .questions import verify, why
+    from .registry import search
     from .repair import repair
     from .snapshots import snapshot
     from .tasks import tasks
@@ -107,6 +109,7 @@ def _run(
         "uninstall": uninstall,
         **dict.fromkeys(("update", "fix", "enable", "disable"), tasks),
         "missing": missing,
+        "search": search,
         "lock": lock,
         "sync": sync,
         "rollback": rollback,

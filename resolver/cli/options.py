@@ -20,6 +20,7 @@ GLOBAL_DEFAULTS: dict[str, object] = {
     "python": None,
     "state": None,
     "custom_nodes": None,
+    "offline": False,
     "json": False,
     "verbose": False,
     "no_color": False,
@@ -66,6 +67,11 @@ def global_options() -> Parser:
         metavar="DIR",
         help="a folder packs lie in, where ComfyUI is started with another one than its own; may be repeated, "
         "new packs go to the first (default: as extra_model_paths.yaml says)",
+    )
+    group.add_argument(
+        "--offline",
+        action="store_true",
+        help="ask nobody: make do with what the Registry said before and with what is downloaded already",
     )
     group.add_argument("--json", action="store_true", help="print exactly one JSON document on stdout")
     group.add_argument(

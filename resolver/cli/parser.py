@@ -17,13 +17,14 @@ from .options import (
     add_yes,
     global_options,
 )
+from .registry_options import add_search
 from .task_options import add_tasks
 
 _EXIT_CODES = """\
 exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 refused (consent or policy), 4 busy,
             5 an earlier change was interrupted and needs `safe-install recover`"""
 
-_SOURCE_HELP = "git URL[@ref], folder, .zip or .whl"
+_SOURCE_HELP = "Registry ID[@version], git URL[@ref], folder, .zip or .whl"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -142,6 +143,7 @@ class _Commands:
         add_when(uninstall)
         add_tasks(self._command)
         add_missing(self._command)
+        add_search(self._command)
         lock = self._command(
             "lock",
             "write the full lock of core and all packs as pylock.toml (PEP 751)",

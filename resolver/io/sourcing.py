@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
-from ..core.registry_judgement import here_of
+from ..core.registry_judgement import Here, here_of
 from ..core.settings import RegistrySettings
 from ..core.sources import SourceKind
 from ..core.types import PythonInfo
@@ -69,6 +69,10 @@ class Sourcing(Watching):
         """The Registry, asked as the settings say. Raises UsageError `settings-invalid`."""
         return open_registry(self.cache, self._registry, refresh=self._asks_anew)
 
+    def here(self) -> Here:
+        """What packs of the Registry are judged against."""
+        return here_of(read_environment(self.python), self.workspace.comfyui_version)
+
     def fetch(
         self,
         text: str,
@@ -86,7 +90,7 @@ class Sourcing(Watching):
         if spec.kind is SourceKind.REGISTRY:
             fetcher = RegistryFetcher(
                 client=self.registry,
-                here=here_of(read_environment(self.python), self.workspace.comfyui_version),
+                here=self.here(),
                 known=[(pack, read_origin(pack)) for pack in packs],
                 allowed=allowed,
                 cancel=cancel,

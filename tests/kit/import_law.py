@@ -55,10 +55,17 @@ ROOMS: dict[str, Room] = {
     "resolver.transaction": Room(own=("resolver.transaction", "resolver.core.states", "resolver.errors")),
     "resolver.storage_ports": Room(own=("resolver.core", "resolver.errors")),
     "resolver.ports": Room(
-        own=("resolver.ports", "resolver.storage_ports", "resolver.core", "resolver.errors"),
+        own=(
+            "resolver.ports",
+            "resolver.source_port",
+            "resolver.storage_ports",
+            "resolver.core",
+            "resolver.errors",
+        ),
         third_party=frozenset({"packaging"}),
     ),
     "resolver.registry_port": Room(own=("resolver.core", "resolver.errors")),
+    "resolver.source_port": Room(own=("resolver.core", "resolver.errors", "resolver.registry_port")),
     "resolver.io": Room(
         own=(
             "resolver.io",

@@ -57,5 +57,5 @@ def version_missing(pack: str, version: str) -> UsageError:
         "registry-version-not-found",
         f"The Registry knows no version {version} of {pack}.",
         context={"pack": pack, "version": version},
-        hints=(Hint("see-versions", f"`safe-install search {pack} --versions` lists those it has."),),
+        hints=(Hint("see-versions", f"`safe-install search --show {pack}` lists those it has."),),
     )

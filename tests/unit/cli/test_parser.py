@@ -50,7 +50,7 @@ def test_consents_add_up() -> None:
     args = parse(["plan", "--allow", "builds,urls", "--allow", "install-py"])
     assert frozenset().union(*args.allow) == {"builds", "urls", "install-py"}
     (everything,) = parse(["sync", "--allow", "all"]).allow
-    assert everything == {"builds", "indexes", "urls", "install-py"}
+    assert everything == {"builds", "indexes", "urls", "install-py", "flagged"}
 
 
 @pytest.mark.parametrize(
