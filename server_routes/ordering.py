@@ -203,7 +203,9 @@ def _deeds(change: Wanted) -> list[tuple[security.Deed, str]]:
             SYNC: security.Deed.SYNC,
         }[change.kind]
         return [(deed, change.snapshot)]
-    return [(security.deed_of(task, lambda text: Path(text).exists()), task.subject) for task in change.tasks]
+    deeds = [(security.deed_of(task, lambda text: Path(text).exists()), task.subject) for task in change.tasks]
+    # Which version is flagged is not known yet: who asks to allow such must be allowed to.
+    return [*deeds, (security.Deed.INSTALL_FLAGGED, "")] if "flagged" in change.options.allowed else deeds
 
 
 def _ui_ids(request: wire.TaskRequest) -> tuple[str, ...]:
