@@ -17,13 +17,17 @@ _ALL = re.compile(r"^\s*Prepared\s+\d+\s+packages?\b")
 
 
 class Download:
-    """Hears uv's lines, from any thread, and tells the reporter bytes that have arrived as whole files.
+    """Hears uv's lines, from any thread, and tells the reporter what has arrived, as whole files.
 
-    A file that is under way counts for nothing yet: uv unpacks it as it comes, and does not say how far it is.
+    In bytes where the index has told every size, else in packages. A file that is under way counts for nothing
+    yet: uv unpacks it as it comes, and does not say how far it is.
     """
 
     def __init__(self, packages: Iterable[LockedPackage], report: Reporter) -> None:
-        self._left = {package.name: package.size for package in packages if package.size}
+        sizes = {package.name: package.size for package in packages}
+        known = all(sizes.values())
+        self._unit = "bytes" if known else "packages"
+        self._left = sizes if known else dict.fromkeys(sizes, 1)
         self._total = sum(self._left.values())
         self._report = report
         self._lock = threading.Lock()
@@ -40,4 +44,4 @@ class Download:
             else:
                 return
             if arrived:
-                self._report.progress(self._total - sum(self._left.values()), self._total, "bytes")
+                self._report.progress(self._total - sum(self._left.values()), self._total, self._unit)

@@ -82,6 +82,16 @@ def _when(go: threading.Event) -> Callable[[JobWork], JobOutcome]:
     return act
 
 
+def _noting(begun: list[int]) -> Callable[[JobWork], JobOutcome]:
+    """What notes that it began."""
+
+    def act(_work: JobWork) -> JobOutcome:
+        begun.append(1)
+        return DONE
+
+    return act
+
+
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
     """An empty room."""
@@ -162,9 +172,10 @@ def test_progress_is_told_at_most_ten_times_a_second_and_the_last_of_it_always(r
 
 def test_a_job_that_waits_is_cancelled_at_once(room: Room) -> None:
     """It never begins."""
-    go, begun = threading.Event(), []
+    go = threading.Event()
+    begun: list[int] = []
     first = room.ask(_when(go))
-    second = room.ask(lambda _work: begun.append(1) or DONE)  # type: ignore[func-returns-value]
+    second = room.ask(_noting(begun))
     assert room.jobs.cancel(second).state == "cancelled"
     go.set()
     room.ended(first)
