@@ -93,8 +93,17 @@ class Finding(Answer):
     hints: list[HintWords] = []
 
 
+class PackChange(Answer):
+    """One pack that comes, goes, is replaced, enabled or disabled."""
+
+    name: str
+    action: str
+    before: str = Field(default="", alias="from")
+    after: str = Field(default="", alias="to")
+
+
 class Change(Answer):
-    """One distribution or pack that changes."""
+    """One distribution that changes."""
 
     name: str
     action: str
@@ -468,7 +477,7 @@ class ChangePlan(Answer):
     policy: str
     lock: dict[str, str]
     changes: list[Change]
-    pack_changes: list[Change]
+    pack_changes: list[PackChange]
     decisions: list[Decision]
     findings: list[Finding]
     refusals: list[Finding]
