@@ -13,3 +13,6 @@ def register(server: Any) -> None:
     from .dispatch import register as put_on
 
     put_on(server)
+    from .manager.joining import join
+
+    join(server)

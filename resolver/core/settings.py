@@ -46,6 +46,8 @@ class ManagerSettings:
     """Publish core's versions as constraints, so that its pip and uv calls cannot break core."""
     take_over: bool = False
     """Installs clicked in its own window go through us."""
+    install_py: bool = False
+    """Then install.py of those packs runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
     if unknown := sorted(table.keys() - _KNOWN):
         raise invalid_settings(f"there is no table [{unknown[0]}]")
     server = _table(table, "server", {"hosts"})
-    manager = _table(table, "manager", {"protect", "take_over"})
+    manager = _table(table, "manager", {"install_py", "protect", "take_over"})
     registry = _table(table, "registry", {"url", "offline"})
     return Settings(
         server=ServerSettings(hosts=_hosts(server.get("hosts", []))),
@@ -84,6 +86,7 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
         manager=ManagerSettings(
             protect=_flag(manager, "manager", "protect", default=True),
             take_over=_flag(manager, "manager", "take_over", default=False),
+            install_py=_flag(manager, "manager", "install_py", default=False),
         ),
         registry=RegistrySettings(
             url=_address(registry.get("url", PUBLIC_REGISTRY)),

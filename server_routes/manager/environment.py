@@ -20,6 +20,8 @@ OURS = "SAFE_INSTALL_CONSTRAINTS"
 """What we put into them, so that a later process of the same environment can take it out again."""
 FILE = Path("protection", "constraints.txt")
 _CORE_MARK = b"# core: "
+_protected: list[tuple[Path, Path]] = []
+"""What this process has put into its own environment: the constraints, and ComfyUI's requirements.txt."""
 _LARGEST = 4 * 1024 * 1024
 
 
@@ -41,6 +43,8 @@ def protect(state: Path, requirements: Path, environment: MutableMapping[str, st
         return False
     # The variable takes the place of what pip's own configuration says, so that is said again.
     configured = [] if environment.get(PIP) else _configured(environment)
+    if environment is os.environ:
+        _protected[:] = [(path, requirements)]
     environment[OURS] = " ".join((address, *configured))
     environment[PIP] = " ".join((*environment.get(PIP, "").split(), *configured, address))
     environment[UV] = " ".join((*environment.get(UV, "").split(), address))
@@ -58,14 +62,31 @@ def expose(environment: MutableMapping[str, str] = os.environ) -> None:
             environment.pop(name, None)
 
 
+def in_force() -> Path | None:
+    """The constraints this process has put into its own environment; None without."""
+    return _protected[0][0] if _protected and OURS in os.environ else None
+
+
+def is_of_now(constraints: bytes) -> bool:
+    """Whether these constraints speak of ComfyUI's requirements.txt as it is now."""
+    return any(_is_of(constraints, requirements) for _, requirements in _protected)
+
+
 def _speaks_of(path: Path, requirements: Path) -> bool:
     try:
         with path.open("rb") as file:
             text = file.read(_LARGEST + 1)
-        digest = hashlib.sha256(requirements.read_bytes()).hexdigest().encode()
     except OSError:
         return False
-    return len(text) <= _LARGEST and _CORE_MARK + digest in text.splitlines()
+    return len(text) <= _LARGEST and _is_of(text, requirements)
+
+
+def _is_of(constraints: bytes, requirements: Path) -> bool:
+    try:
+        digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    except OSError:
+        return False
+    return _CORE_MARK + digest.encode() in constraints.splitlines()
 
 
 def _configured(environment: MutableMapping[str, str]) -> list[str]:
