@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..resolver.engine.after_commit import stands_all_the_same
 from ..resolver.engine.order import Applied
@@ -15,24 +16,27 @@ from .plans import KeptPlan, Plans
 from .preparing import Prepared, prepare
 from .wanted import Wanted
 
+if TYPE_CHECKING:
+    from .desk import Desk
+
 _LOG = logging.getLogger("safe_install")
 
 
-def show(work: JobWork, plans: Plans, wanted: Wanted) -> JobOutcome:
+def show(work: JobWork, desk: Desk, wanted: Wanted) -> JobOutcome:
     """The plan, made and kept. Nothing live is touched."""
-    with prepare(work.session, wanted, to_apply=False) as prepared:
-        shown = _keep(work, plans, wanted, prepared)
+    with prepare(work.session, desk.host, wanted, to_apply=False) as prepared:
+        shown = _keep(work, desk.plans, wanted, prepared)
     return JobOutcome(result={**_brief(shown), "applied": None}, restart="none")
 
 
-def apply(work: JobWork, plans: Plans, wanted: Wanted, agree: str, expected: str = "") -> JobOutcome:
+def apply(work: JobWork, desk: Desk, wanted: Wanted, agree: str, expected: str = "") -> JobOutcome:
     """The plan, made and applied as one transaction.
 
     `agree`: fingerprint of the plan the user said yes to. `expected`: fingerprint of the plan that was shown,
     whether it needs a yes or not. RefusedError `consent-needed`, `plan-changed`, and what the engine refuses.
     """
-    with prepare(work.session, wanted, to_apply=True) as prepared:
-        shown = _keep(work, plans, wanted, prepared)
+    with prepare(work.session, desk.host, wanted, to_apply=True) as prepared:
+        shown = _keep(work, desk.plans, wanted, prepared)
         if expected and shown.fingerprint != expected:
             raise _plan_changed(shown)
         if prepared.refusals:
@@ -78,6 +82,7 @@ def _brief(shown: wire.Plan) -> dict[str, object]:
         "empty": shown.empty,
         "refused": shown.refused,
         "needs_consent": shown.needs_consent,
+        "restart_reasons": shown.restart_reasons,
     }
 
 

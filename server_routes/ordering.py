@@ -85,10 +85,10 @@ def change_order(
     """The order to plan a change, or to make it."""
     act: Callable[[JobWork], JobOutcome]
     if only_plan:
-        kind, operation, act = "plan", f"plan {change.operation}", lambda work: show(work, desk.plans, change)
+        kind, operation, act = "plan", f"plan {change.operation}", lambda work: show(work, desk, change)
     else:
         kind, operation = _kind_of(change), change.operation
-        act = lambda work: apply(work, desk.plans, change, agree, expected)  # noqa: E731 - of two
+        act = lambda work: apply(work, desk, change, agree, expected)  # noqa: E731 - of two
     return JobOrder(kind=kind, operation=operation, act=act, ui_ids=ui_ids, client_id=client)
 
 
@@ -203,7 +203,9 @@ def _deeds(change: Wanted) -> list[tuple[security.Deed, str]]:
             SYNC: security.Deed.SYNC,
         }[change.kind]
         return [(deed, change.snapshot)]
-    deeds = [(security.deed_of(task, lambda text: Path(text).exists()), task.subject) for task in change.tasks]
+    deeds = [
+        (security.deed_of(task, lambda text: Path(text).exists()), task.subject) for task in change.tasks
+    ]
     # Which version is flagged is not known yet: who asks to allow such must be allowed to.
     return [*deeds, (security.Deed.INSTALL_FLAGGED, "")] if "flagged" in change.options.allowed else deeds
 

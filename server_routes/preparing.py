@@ -13,7 +13,9 @@ from ..resolver.engine.repairing import Repair
 from ..resolver.engine.rolling_back import Rollback
 from ..resolver.engine.session import Session
 from . import wire
+from .host import Host
 from .job import now
+from .needing import need_of_change, need_of_repair, need_of_rollback
 from .plans import new_plan_id
 from .wanted import REPAIR, ROLLBACK, SYNC, Wanted
 
@@ -28,22 +30,24 @@ class Prepared:
 
 
 @contextmanager
-def prepare(session: Session, wanted: Wanted, *, to_apply: bool) -> Iterator[Prepared]:
+def prepare(session: Session, host: Host, wanted: Wanted, *, to_apply: bool) -> Iterator[Prepared]:
     """The plan for what is wanted. Nothing live is touched. Blocks; what was fetched is gone at the end.
+
+    `host` tells what has to happen until the change counts in it.
 
     Raises what the engine's planning raises.
     """
     if wanted.kind == ROLLBACK:
-        yield _rollback(session, wanted)
+        yield _rollback(session, host, wanted)
     elif wanted.kind == REPAIR:
-        yield _repair(session, wanted)
+        yield _repair(session, host, wanted)
     else:
-        with _change(session, wanted, to_apply=to_apply) as prepared:
+        with _change(session, host, wanted, to_apply=to_apply) as prepared:
             yield prepared
 
 
 @contextmanager
-def _change(session: Session, wanted: Wanted, *, to_apply: bool) -> Iterator[Prepared]:
+def _change(session: Session, host: Host, wanted: Wanted, *, to_apply: bool) -> Iterator[Prepared]:
     options = wanted.options
     planning = (
         session.plan_sync(options)
@@ -53,6 +57,7 @@ def _change(session: Session, wanted: Wanted, *, to_apply: bool) -> Iterator[Pre
     with planning as found:
         planned = replace(found, options=options)
         plan = planned.plan
+        need = need_of_change(host, session, plan)
         shown = wire.Plan(
             id=new_plan_id(),
             kind=wanted.kind,
@@ -62,17 +67,19 @@ def _change(session: Session, wanted: Wanted, *, to_apply: bool) -> Iterator[Pre
             empty=plan.is_empty and not runs_scripts(planned),
             needs_consent=change_reasons(plan),
             refused=bool(plan.refusals),
-            restart=_restart(plan.restart),
+            restart=need.least.value,
+            restart_reasons=list(need.reasons),
             download_bytes=plan.download_bytes,
-            change=wire.ChangePlan.model_validate(plan.to_dict()),
+            change=wire.ChangePlan.model_validate({**plan.to_dict(), "restart": need.least.value}),
         )
         yield Prepared(shown=shown, refusals=plan.refusals, apply=lambda: session.apply(planned))
 
 
-def _rollback(session: Session, wanted: Wanted) -> Prepared:
+def _rollback(session: Session, host: Host, wanted: Wanted) -> Prepared:
     rolling = Rollback(session=session)
     plan = rolling.plan(rolling.find(wanted.snapshot))
-    document = plan.to_dict()
+    need = need_of_rollback(host, session, plan)
+    document = {**plan.to_dict(), "restart": need.least.value}
     shown = wire.Plan(
         id=new_plan_id(),
         kind=ROLLBACK,
@@ -82,7 +89,8 @@ def _rollback(session: Session, wanted: Wanted) -> Prepared:
         empty=plan.is_empty,
         needs_consent=rollback_reasons(plan),
         refused=False,
-        restart=_restart(str(document["restart"])),
+        restart=need.least.value,
+        restart_reasons=list(need.reasons),
         download_bytes=0,
         rollback=wire.RollbackPlan.model_validate(document),
     )
@@ -90,10 +98,10 @@ def _rollback(session: Session, wanted: Wanted) -> Prepared:
     return Prepared(shown=shown, refusals=(), apply=lambda: rolling.apply(plan, at_next_start=later))
 
 
-def _repair(session: Session, wanted: Wanted) -> Prepared:
+def _repair(session: Session, host: Host, wanted: Wanted) -> Prepared:
     repairing = Repair(session=session)
     plan = repairing.plan(wanted.names)
-    document = plan.to_dict()
+    need = need_of_repair(host, session, plan)
     shown = wire.Plan(
         id=new_plan_id(),
         kind=REPAIR,
@@ -103,12 +111,9 @@ def _repair(session: Session, wanted: Wanted) -> Prepared:
         empty=not plan.mendings,
         needs_consent=repair_reasons(plan),
         refused=False,
-        restart=_restart(str(document["restart"])),
+        restart=need.least.value,
+        restart_reasons=list(need.reasons),
         download_bytes=0,
-        repair=wire.RepairPlan.model_validate(document),
+        repair=wire.RepairPlan.model_validate(plan.to_dict()),
     )
     return Prepared(shown=shown, refusals=(), apply=lambda: repairing.apply(plan))
-
-
-def _restart(word: str) -> wire.Restart:
-    return "none" if word == "none" else "reload" if word == "reload" else "restart"

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
-from ..resolver.core.plan import Plan
 from ..resolver.core.reload import Running
-from ..resolver.core.types import Distribution, Pack
+from ..resolver.core.types import Distribution, Environment, Pack
 from .host import Host
 
 
-def running_of(host: Host, plan: Plan, packs: Iterable[Pack]) -> Running | None:
-    """What of the plan's subjects runs here; to be asked before the plan is applied. Blocks.
+def running_of(
+    host: Host, environment: Environment, changing: Collection[str], packs: Iterable[Pack]
+) -> Running | None:
+    """What of these runs here; to be asked before anything of it is changed. Blocks.
 
-    `packs` are the enabled ones. None where the environment is not the one this process runs in: then nobody knows.
+    `changing` are names of distributions, `packs` the enabled ones. None where the environment is not the one this
+    process runs in: then nobody knows.
     """
-    prefix = plan.environment.python.prefix
-    if os.path.realpath(prefix) != os.path.realpath(sys.prefix):
+    if os.path.realpath(environment.python.prefix) != os.path.realpath(sys.prefix):
         return None
     loaded = frozenset(Path(name).name for name in host.loaded_packs)
-    changing = {change.name for change in plan.changes if change.before}
     return Running(
-        imported=imported_of(each for each in plan.environment.distributions if each.name in changing),
+        imported=imported_of(each for each in environment.distributions if each.name in changing),
         loaded=loaded,
         # We are loaded ourselves: a host that names no pack at all does not tell.
         failed=frozenset(pack.name for pack in packs if loaded and pack.name not in loaded),

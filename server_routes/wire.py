@@ -553,6 +553,9 @@ class Plan(Answer):
     refused: bool
     """Whether it cannot be applied as it is."""
     restart: Restart
+    """The least that has to happen until it counts in this ComfyUI."""
+    restart_reasons: list[str] = []
+    """Why, in words."""
     download_bytes: int
     change: ChangePlan | None = None
     rollback: RollbackPlan | None = None

@@ -90,7 +90,9 @@ def least_needed(changes: Sequence[Change], packs: Sequence[PackMove], running: 
         return Need(least=Least.NONE)
     if running is None:
         return Need(least=Least.RESTART, reasons=(_UNKNOWN,))
-    found = [*_of_distributions(changes, running)]
+    going = {fold_name(move.name) for move in packs if not move.comes}
+    waiting = frozenset(name for name in running.failed if fold_name(name) not in going)
+    found = [*_of_distributions(changes, running.imported, waiting)]
     for move in packs:
         found += _of_pack(move, running)
     least = max((each for each, _ in found), key=_ORDER.index, default=Least.NONE)
@@ -98,15 +100,14 @@ def least_needed(changes: Sequence[Change], packs: Sequence[PackMove], running: 
     return Need(least=least, reasons=tuple(dict.fromkeys(reasons)))
 
 
-def _of_distributions(changes: Sequence[Change], running: Running) -> Iterator[tuple[Least, str]]:
-    in_use = [change.name for change in changes if change.name in running.imported]
+def _of_distributions(
+    changes: Sequence[Change], imported: frozenset[str], waiting: frozenset[str]
+) -> Iterator[tuple[Least, str]]:
+    in_use = [change.name for change in changes if change.name in imported]
     if in_use:
         yield Least.RESTART, f"ComfyUI has imported {_named(in_use)}, and goes on with what it imported."
-    if changes and running.failed:
-        yield (
-            Least.RESTART,
-            f"ComfyUI has not loaded {_named(running.failed)}; it tries again when it is started.",
-        )
+    if changes and waiting:
+        yield Least.RESTART, f"ComfyUI has not loaded {_named(waiting)}; it tries again when it is started."
 
 
 def _of_pack(move: PackMove, running: Running) -> Iterator[tuple[Least, str]]:

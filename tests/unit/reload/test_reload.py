@@ -103,6 +103,10 @@ def test_a_pack_that_failed_is_tried_again_at_a_start() -> None:
     need = needed(changes=(NEW,), running=replace(LATE, failed=frozenset({"Broken"})))
     assert need.least is Least.RESTART
     assert "Broken" in need.reasons[0]
+    gone = PackMove(name="Broken", comes=False)
+    assert (
+        needed(gone, changes=(NEW,), running=replace(LATE, failed=frozenset({"Broken"}))).least is Least.NONE
+    )
 
 
 def test_many_names_are_cut_short() -> None:
