@@ -58,7 +58,13 @@ def take_back(state: Path, roots: Sequence[Path], last: TransactionRecord, sites
             state,
             operation=f"rollback to {target}" if target else f"rollback of {last.id}",
             roots=roots,
-            summary={**_in_force(state, target), "target": target, UNDOES: last.id},
+            summary={
+                **_in_force(state, target),
+                "target": target,
+                "changes": _turned_round(last.summary.get("changes")),
+                "packs": _turned_round(last.summary.get("packs")),
+                UNDOES: last.id,
+            },
         )
         with transaction:
             stage = was.remove_on_commit
@@ -96,6 +102,21 @@ def _with_parents(steps: Sequence[Step]) -> Iterator[Step]:
         elif isinstance(step, Move):
             made.add(step.target)
         yield step
+
+
+def _turned_round(changes: object) -> list[dict[str, object]]:
+    """What takes changes back, as the history keeps it: by it the next look knows them for ours."""
+    listed = [each for each in changes if isinstance(each, dict)] if isinstance(changes, list) else []
+    turns = {"install": "remove", "remove": "install", "upgrade": "downgrade", "downgrade": "upgrade"}
+    return [
+        {
+            **each,
+            "action": turns.get(str(each.get("action")), each.get("action")),
+            "from": each.get("to", ""),
+            "to": each.get("from", ""),
+        }
+        for each in listed
+    ]
 
 
 def _in_force(state: Path, snapshot: str) -> dict[str, object]:
