@@ -172,7 +172,7 @@ def _texts(table: Mapping[str, object], key: str) -> tuple[str, ...]:
     for each in _list(table, key):
         if not isinstance(each, str):
             raise _invalid(f"{key} should be a list of strings")
-        found.append(each)
+        found.append(_sound(each))
     return tuple(found)
 
 
@@ -182,7 +182,12 @@ def _text(table: Mapping[str, object], key: str) -> str:
         return ""
     if not isinstance(value, str):
         raise _invalid(f"{key} should be a string")
-    return value
+    return _sound(value)
+
+
+def _sound(text: str) -> str:
+    """The text without halves of characters: JSON can hold them, and no file or terminal can."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _needed(table: Mapping[str, object], key: str) -> str:

@@ -21,11 +21,21 @@ from urllib.parse import unquote
 
 from .registry_handler import Asked, Fault, handler_for
 
+__all__ = ["Fault", "RegistryServer", "make_archive", "pack_files"]
+
 LARGEST_PAGE = 100
 """Packs to a page; what is more is lowered and told."""
 MOST_AT_ONCE = 1000
 
 Row = dict[str, Any]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: who has read enough hangs up."""
 
 
 @dataclass(slots=True)
@@ -87,8 +97,7 @@ class RegistryServer:
     _gone: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler_for(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
