@@ -13,6 +13,7 @@ from .core.reader import MAX_FILE_BYTES
 from .core.retention import RetentionPolicy, parse_policy
 from .core.rules import Rules, parse_rules
 from .core.settings import Settings, invalid_settings, parse_settings
+from .core.types import PythonInfo
 from .engine.candidates import Candidates
 from .engine.missing import MissingSearch, Running
 from .engine.session import Session
@@ -97,13 +98,16 @@ def open_site(
     state: Path | None = None,
     custom_nodes: Sequence[Path] | None = None,
     refresh: bool = False,
+    known: PythonInfo | None = None,
 ) -> LiveSite:
-    """The ComfyUI and the environment to work on. Starts the interpreter once; writes nothing."""
+    """The ComfyUI and the environment to work on. Writes nothing.
+
+    Starts the interpreter once, unless it is `known`, as an earlier site of the same `python` had it.
+    """
     workspace = open_workspace(comfyui, state, custom_nodes=custom_nodes)
-    executable = python or choose_python(workspace).executable
     return LiveSite(
         workspace,
-        probe_python(executable),
+        known or probe_python(python or choose_python(workspace).executable),
         load_rules(workspace.state),
         retention=load_retention(workspace.state),
         refresh=refresh,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..resolver.core.settings import Settings
+from ..resolver.core.types import PythonInfo
 from ..resolver.engine.job_history import JobHistory
 from ..resolver.engine.session import Session
 from ..resolver.errors import Hint, SafeInstallError
@@ -38,6 +39,8 @@ class Desk:
         self.host = host
         self.plans = Plans()
         self.jobs = Jobs(JobHistory(host.state), self.open_session, host.send)
+        # What an interpreter says of itself does not change while a server runs in it.
+        self._pythons: dict[Path, PythonInfo] = {}
         self._readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="safe-install-read")
 
     @property
@@ -54,9 +57,17 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self._readers, _read, act, *arguments)
 
     def open_session(self, report: Reporter | None = None, cancel: threading.Event | None = None) -> Session:
-        """The engine on this host, for one thread. Blocks: starts the interpreter once."""
+        """The engine on this host, for one thread. Blocks: starts the interpreter, the first time."""
         host = self.host
-        site = open_site(host.comfyui, python=host.python, state=host.state, custom_nodes=host.custom_nodes)
+        python = host.python
+        site = open_site(
+            host.comfyui,
+            python=python,
+            state=host.state,
+            custom_nodes=host.custom_nodes,
+            known=self._pythons.get(python),
+        )
+        self._pythons[python] = site.python
         return session_on(site, report, cancel)
 
     def submit(self, order: JobOrder) -> Job:
