@@ -1,0 +1,1 @@
+"""The main job, shown on a throw-away ComfyUI folder with packages of the real index."""
