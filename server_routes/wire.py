@@ -183,6 +183,48 @@ class WaitingChange(Answer):
     said: str
 
 
+class StartSeen(Answer):
+    """One start of ComfyUI, and what became of it."""
+
+    id: str
+    began: str
+    pid: int
+    transaction: str
+    """The change made last when packs began to load."""
+    outcome: str
+    """`starting`, `up`, `died`, `stopped`, `replaced` or `unwatched`."""
+    at: str
+    note: str
+
+
+class TakenBack(Answer):
+    """A change after which starts died, and what was done about it without asking."""
+
+    transaction: str
+    operation: str
+    deaths: list[str]
+    outcome: str
+    """`done`, `waits`, `needless`, `refused`, `failed`, or `begun` where it was interrupted."""
+    tries: int
+    at: str
+    by: str
+    """The change that took it back."""
+    code: str
+    message: str
+    how: str
+
+
+class Starts(Answer):
+    """What became of the last starts."""
+
+    starts: list[StartSeen]
+    """Newest first."""
+    healings: list[TakenBack]
+    """Newest first."""
+    notice: Finding | None
+    """What to show until another change is made."""
+
+
 class Status(Answer):
     """How things stand, for a page that has just connected."""
 
@@ -202,6 +244,7 @@ class Status(Answer):
     unfinished: list[str]
     """Transactions that were interrupted: `safe-install recover` or a restart settles them."""
     waiting: list[WaitingChange]
+    starts: Starts
     drift: Drifted | None = None
     """None where it was not asked for."""
 

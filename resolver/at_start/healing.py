@@ -17,12 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import SafeInstallError
-from ..transaction.deferred.settling import append_entries
 from ..transaction.healings import Healing, HealingOutcome, now, read_healings, save_healing
 from ..transaction.history import UNDOES, TransactionRecord, last_committed
 from ..transaction.starts import Outcome, Start, settle_starts
 from ..transaction.watch import FORMAT, read_object
-from .bare import take_back
 from .watching import STARTED
 
 _LOG = logging.getLogger("safe_install")
@@ -169,6 +167,8 @@ def _interpreter_options() -> list[str]:
 
 
 def _by_the_standard_library(place: Place, healing: Healing, last: TransactionRecord) -> Healing:
+    from .bare import take_back  # Seldom needed, and every start waits for what is imported.
+
     try:
         by = take_back(place.state, place.roots, last, place.sites)
     except (SafeInstallError, OSError) as error:
@@ -190,6 +190,8 @@ def _remember(state: Path, done: Healing) -> None:
         save_healing(state, done)
     if done.outcome not in (HealingOutcome.DONE, HealingOutcome.WAITS):
         return
+    from ..transaction.deferred.settling import append_entries
+
     with suppress(OSError):
         append_entries(
             state,

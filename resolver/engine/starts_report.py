@@ -9,7 +9,7 @@ from ..core.types import Finding
 from ..errors import Hint
 from ..transaction.healings import Healing, HealingOutcome, read_healings
 from ..transaction.history import last_committed
-from ..transaction.starts import Outcome, Start, read_starts
+from ..transaction.starts import Outcome, Start, judged_starts
 
 __all__ = ["Healing", "Start", "StartsReport", "starts_report"]
 
@@ -36,7 +36,7 @@ class StartsReport:
 
 def starts_report(state: Path) -> StartsReport:
     """What the state folder says of the last starts. Blocks for some small files; never raises for damaged ones."""
-    starts = tuple(reversed(read_starts(state)))
+    starts = tuple(reversed(judged_starts(state)))
     healings = tuple(reversed(read_healings(state)))
     last = last_committed(state)
     about = next((each for each in healings if last and last.id in (each.by, each.transaction)), None)

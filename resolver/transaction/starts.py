@@ -131,8 +131,18 @@ def make_mark(state_dir: Path, *, transaction: str, prefix: str, surroundings: s
 
 
 def read_starts(state_dir: Path) -> tuple[Start, ...]:
-    """The last starts, oldest first. What cannot be read is passed over. Reads only."""
+    """The last starts as their marks tell them, oldest first. What cannot be read is passed over. Reads only."""
     return tuple(start for path in _marks(state_dir) if (start := _read(path)) is not None)
+
+
+def judged_starts(state_dir: Path) -> tuple[Start, ...]:
+    """The last starts, oldest first, those included that have died and of which nobody has noted it. Reads only."""
+    return tuple(
+        replace(each, outcome=Outcome.DIED)
+        if each.outcome is Outcome.STARTING and _is_gone(each.owner, _mark_of(state_dir, each))
+        else each
+        for each in read_starts(state_dir)
+    )
 
 
 def settle_starts(state_dir: Path, successor_of: str = "") -> tuple[Start, ...]:
@@ -166,7 +176,7 @@ def _settled(state_dir: Path, start: Start, successor_of: str) -> Start:
         return start
     mine = this_process("start")
     same = bool(start.owner.birth) and (start.owner.pid, start.owner.birth) == (mine.pid, mine.birth)
-    path = _folder(state_dir) / f"{start.id}.jsonl"
+    path = _mark_of(state_dir, start)
     if same or start.id == successor_of:
         outcome = Outcome.REPLACED
     elif _is_gone(start.owner, path):
@@ -287,6 +297,10 @@ def _listed(parent: Path | str) -> list[str]:
 
 def _folder(state_dir: Path) -> Path:
     return state_dir / STARTS
+
+
+def _mark_of(state_dir: Path, start: Start) -> Path:
+    return _folder(state_dir) / f"{start.id}.jsonl"
 
 
 def _now() -> str:

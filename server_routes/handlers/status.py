@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...resolver.engine.about import own_version
 from ...resolver.engine.past import unfinished, waiting
+from ...resolver.engine.starts_report import starts_report
 from .. import wire
 from ..call import Call
 from ..desk import Desk
@@ -41,5 +42,6 @@ def _status(desk: Desk, drift: bool) -> wire.Status:
             )
             for each in waiting(host.state)
         ],
+        starts=wire.Starts.model_validate(starts_report(host.state).to_dict()),
         drift=wire.Drifted.model_validate(report.to_dict()) if report else None,
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
-import time
 
 import pytest
 
+from comfyui_safe_install.resolver.engine.starts_report import starts_report
+from comfyui_safe_install.server_routes.wire import Starts
 from comfyui_safe_install.tests.kit.installation import Installation, differences
+from comfyui_safe_install.tests.kit.package import ROOT
 from comfyui_safe_install.tests.kit.whole_start import (
     KILLERS,
     Started,
@@ -295,25 +296,58 @@ def test_marks_do_not_pile_up_and_the_one_that_clears_a_change_stays(hosted: Ins
     assert len(list(starts.glob("*.jsonl"))) == 21
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
-def test_a_server_killed_in_the_middle_of_an_install_is_healed_first(hosted: Installation) -> None:
-    """The next start puts everything back before any pack loads, in whatever order packs come."""
+INSTALL_AND_DIE = """
+import sys
+sys.path.insert(0, {tests!r})
+from kit.kill_after import kill_after
+from kit.package import register_package
+register_package()
+kill_after("8")
+from comfyui_safe_install.resolver.cli import main
+main({arguments!r})
+"""
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["witness-first", "witness-last"])
+def test_a_server_killed_in_the_middle_of_an_install_is_healed_first(
+    backwards: bool, hosted: Installation
+) -> None:
+    """Killed with kill -9 amid its own install, its next start has put everything back before any pack loads."""
     seen = hosted.packs / "a-witness"
     seen.mkdir()
     (seen / "__init__.py").write_text(
-        "import importlib.metadata, os\n"
+        "import importlib.metadata\n"
         "print('witness', importlib.metadata.version('base'), flush=True)\n"
         "NODE_CLASS_MAPPINGS = {}\n"
     )
     before = hosted.tree()
-    process = hosted.start("install", hosted.source("pack", "base==2.0"), "--yes", kill_after=8)
-    process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
+    arguments = ["--comfyui", str(hosted.comfy), "install", hosted.source("pack", "base==2.0"), "--yes"]
+    then = INSTALL_AND_DIE.format(tests=str(ROOT / "tests"), arguments=arguments)
+    killed = start(hosted, backwards=backwards, then=then)
+    assert (killed.up, killed.code) == (True, -signal.SIGKILL), killed
     assert differences(before, hosted.tree()) != []
-    begun = time.monotonic()
-    process = begin_start(hosted)
-    out, log = process.communicate(timeout=60)
+    out, log = begin_start(hosted, backwards=backwards).communicate(timeout=60)
     assert "witness 1.0" in out
     assert "was rolled back" in log
     assert differences(before, hosted.tree()) == []
-    assert time.monotonic() - begun < 30
+
+
+def test_what_happened_is_told(hosted: Installation) -> None:
+    """Whoever asks later hears of starts that died, of what was taken back, and of a death that led to nothing."""
+    assert starts_report(hosted.state).notice is None
+    install(hosted, "killer", KILLERS["os._exit"])
+    die(hosted, 2)
+    told = starts_report(hosted.state)
+    assert told.notice is not None
+    assert told.notice.code == "start-died"
+    assert "2 times" in told.notice.message
+    start(hosted)
+    told = starts_report(hosted.state)
+    assert told.notice is not None
+    assert told.notice.code == "taken-back-after-crashes"
+    assert "`safe-install rollback` brings it back" in told.notice.hints[0].text
+    assert [each.outcome.value for each in told.starts] == ["up", "died", "died"]
+    document = told.to_dict()
+    assert Starts.model_validate(document).model_dump() == document
+    install(hosted, "other", "")
+    assert starts_report(hosted.state).notice is None

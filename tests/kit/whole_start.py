@@ -101,6 +101,8 @@ if options["server"]:
         routes = sorted({(each.method, each.path) for each in PromptServer.instance.routes})
         print(json.dumps({"loaded": loaded, "routes": routes, "left": os.environ.get("SAFE_INSTALL_START", "")}))
         sys.stdout.flush()
+        if options["then"]:
+            exec(options["then"], {})
         await runner.cleanup()
     loop.run_until_complete(up())
 else:
@@ -143,11 +145,16 @@ def begin_start(
     backwards: bool = False,
     server: bool = True,
     quick: bool = False,
+    then: str = "",
     with_packages: bool = True,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
-    """A start that is under way. `with_packages`: what ours stands on, which the environment of a test lacks."""
-    chosen = {"backwards": backwards, "server": server, "quick": quick}
+    """A start that is under way.
+
+    `then`: code the server runs once it is up. `with_packages`: what ours stands on, which the environment of a
+    test lacks.
+    """
+    chosen = {"backwards": backwards, "server": server, "quick": quick, "then": then}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PYTHON"))}
     uv = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
     lent = {"PYTHONPATH": sysconfig.get_path("purelib")} if with_packages else {}
