@@ -24,7 +24,8 @@ class _StandInLoader(SourceFileLoader):
         module = importlib.import_module(f"{_PACKAGE}.{spec.name}")
         module.__file__ = spec.origin
         if spec.submodule_search_locations is not None:
-            module.__path__ = list(spec.submodule_search_locations)
+            # The host's folder first; our own is where the package's relative imports look.
+            module.__path__ = [*spec.submodule_search_locations, *module.__path__]
         return module
 
     def exec_module(self, module: ModuleType) -> None:
