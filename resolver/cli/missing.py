@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from .work import Outcome, Work
 
 _DOES = {TypeState.INSTALL: "install", TypeState.ENABLE: "enable", TypeState.UPDATE: "update"}
 _MOST_SHOWN = 6
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def missing(work: Work, args: argparse.Namespace) -> Outcome:
@@ -74,7 +76,7 @@ def missing_lines(answer: Missing, style: Style, *, verbose: bool) -> Iterator[s
         yield f"{style('bold', f'{len(lacking)} of {len(answer.types)} node types are missing.')}"
     for pack in answer.packs:
         candidate = pack.candidate
-        made = f"  made with {plain(candidate.version)}" if candidate.version else ""
+        made = f"  made with {plain(_short(candidate.version))}" if candidate.version else ""
         yield (
             f"  {style('green', f'{_DOES[candidate.action]:8}')}{_named(candidate)}{style('dim', made)}"
             f"  {style('dim', _reasons(candidate))}"
@@ -91,6 +93,11 @@ def _named(candidate: Candidate) -> str:
     subject = candidate.installed or candidate.subject
     name = f" ({plain(candidate.name)})" if candidate.name not in (subject, candidate.subject) else ""
     return f"{plain(subject)}{name}"
+
+
+def _short(version: str) -> str:
+    """A commit as git shortens it."""
+    return version[:10] if _COMMIT.fullmatch(version) else version
 
 
 def _reasons(candidate: Candidate) -> str:

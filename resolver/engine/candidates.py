@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ..core.missing import Candidate, CandidateKind, Why
 from ..core.missing_port import KnowsNodes
@@ -18,6 +20,8 @@ from ..core.workflow import CORE_ID, PackHint, UsedType
 from ..errors import CancelledError, Hint, SafeInstallError
 from ..registry_port import Registry
 
+_Value = TypeVar("_Value")
+
 GITHUB = "https://github.com"
 
 _REGISTRY_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._\-]{0,98}[A-Za-z0-9])?")
@@ -25,6 +29,7 @@ _REPOSITORY = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.\-]{1,100}/(?!\.{1,2}$)[A-Za-
 _NOT_FOUND = "registry-pack-not-found"
 _MOST_QUESTIONS = 300
 """Of one search. A workflow is made by anybody, and the Registry is not to be asked ten thousand times for it."""
+_OFTEN = 2
 _DRAWN = {"SetNode": "kijai/ComfyUI-KJNodes", "GetNode": "kijai/ComfyUI-KJNodes"}
 """Types that a pack's web page alone draws, so that neither the Registry nor Manager's map has them; the workflow says
 nothing of their pack either. Only what is in very many workflows."""
@@ -42,6 +47,10 @@ class Candidates:
     findings: list[Finding] = field(default_factory=list)
     _packs: dict[str, RegistryPack | None] = field(default_factory=dict)
     _owners: dict[str, RegistryPack | None] = field(default_factory=dict)
+    _met: Counter[str] = field(default_factory=Counter)
+    """How often each pack was the owner of a type."""
+    _listed: dict[str, RegistryPack] = field(default_factory=dict)
+    """{node type: pack} by the lists of nodes of packs."""
     _questions: int = 0
     _silent: bool = False
 
@@ -175,12 +184,24 @@ class Candidates:
 
     def _owner(self, name: str) -> RegistryPack | None:
         if name not in self._owners:
-            self._owners[name], _ = self._ask(name, lambda registry: registry.pack_of_node(name).value)
+            owner = self._listed.get(name)
+            if owner is None:
+                owner, _ = self._ask(name, lambda registry: registry.pack_of_node(name).value)
+                if owner is not None:
+                    self._learn(owner)
+            self._owners[name] = owner
         return self._owners[name]
 
-    def _ask(
-        self, what: str, question: Callable[[Registry], RegistryPack | None]
-    ) -> tuple[RegistryPack | None, bool]:
+    def _learn(self, pack: RegistryPack) -> None:
+        """A pack that is met with twice is asked for all its nodes: workflows use many of the same pack."""
+        self._met[pack.id] += 1
+        if self._met[pack.id] == _OFTEN and pack.latest is not None:
+            version = pack.latest.version
+            nodes, _ = self._ask(pack.id, lambda registry: registry.nodes(pack.id, version).value)
+            for node in nodes or ():
+                self._listed.setdefault(node.name, pack)
+
+    def _ask(self, what: str, question: Callable[[Registry], _Value]) -> tuple[_Value | None, bool]:
         """The answer, and whether there was one. After one failure nothing more is asked."""
         if self.cancel is not None and self.cancel.is_set():
             raise CancelledError("cancelled", "Cancelled; nothing was changed.")

@@ -98,7 +98,8 @@ def test_what_is_missing_and_why(ground: Ground) -> None:
 
 def test_what_is_no_workflow_is_refused(ground: Ground) -> None:
     """With a code and a hint, and as fast as anything else."""
-    for body in ({"workflow": {}}, {"nodes": 5}, {"workflow": WORKFLOW, "choose": {"KSampler": "x"}}):
+    bodies: list[Json] = [{"workflow": {}}, {"nodes": 5}, {"workflow": WORKFLOW, "choose": {"KSampler": "x"}}]
+    for body in bodies:
         reply = ground.host.post("./workflow/missing", body)
         assert reply.status == 400, reply.text
         assert reply.code in ("workflow-unreadable", "request-invalid", "choice-unknown")

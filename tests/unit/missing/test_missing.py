@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from comfyui_safe_install.resolver.core.missing import Missing, TypeState
-from comfyui_safe_install.resolver.core.registry import Answer, RegistryPack, RegistryVersion
+from comfyui_safe_install.resolver.core.registry import Answer, ComfyNode, RegistryPack, RegistryVersion
 from comfyui_safe_install.resolver.core.tasks import Task, TaskKind
 from comfyui_safe_install.resolver.core.workflow import workflow_of
 from comfyui_safe_install.resolver.engine.candidates import Candidates
@@ -44,6 +44,13 @@ class FewPacks:
         """The owner."""
         self._ask(class_name)
         return Answer(value=self.packs.get(self.owners.get(class_name, "")))
+
+    def nodes(self, pack: str, version: str) -> Answer[tuple[ComfyNode, ...]]:
+        """The nodes of a pack."""
+        self._ask(f"nodes of {pack} {version}")
+        return Answer(
+            value=tuple(ComfyNode(name=name) for name, owner in self.owners.items() if owner == pack)
+        )
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
@@ -378,6 +385,15 @@ def test_a_mirror_of_github(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
     config = '[remote "origin"]\n\turl = https://mirror.example.org/gh/o/r.git\n'
     bench.have("named-otherwise", files={".git/config": config, ".git/HEAD": "ref: refs/heads/main\n"})
     assert states(bench.look(saved(node("X", aux_id="o/r")))) == {"X": "assumed"}
+
+
+def test_many_nodes_of_one_pack_cost_few_questions(bench: Bench) -> None:
+    """Met with twice, a pack is asked for all its nodes at once."""
+    names = [f"N{number}" for number in range(50)]
+    bench.registry = FewPacks(packs={"large": pack("large")}, owners=dict.fromkeys(names, "large"))
+    found = bench.look(queued(*names))
+    assert found.tasks == (task(TaskKind.INSTALL, "large"),)
+    assert bench.registry.asked == ["N0", "N1", "nodes of large 1.0.0"]
 
 
 def test_the_registry_is_not_asked_without_end(bench: Bench) -> None:
