@@ -53,12 +53,14 @@ class Fetching:
             self.report.stage("fetch", "Fetching sources")
         # Each in a folder of its own: two sources may have the same name.
         fetched = [self._one(each, aside / str(number)) for number, each in enumerate(wanted.bring) if aside]
-        current = [each for each in fetched if each.instead is not None and self._is_current(each)]
+        # Compared with the user's own files in it: they are no reason to install the same again.
+        complete = [each if _same_commit(each) else self._with_own_files(each) for each in fetched]
+        current = [each for each in complete if each.instead is not None and self._is_current(each)]
         findings = [
             Finding(code="already-newest", message=f"{each.name} is up to date.", pack=each.name)
             for each in current
         ]
-        coming = [self._with_own_files(each) for each in fetched if each not in current]
+        coming = [each for each in complete if each not in current]
         there = [
             Brought(name=pack.name, tree=Path(pack.path), origin=pack.path, in_place=True)
             for pack in wanted.fix
@@ -108,7 +110,7 @@ class Fetching:
     def _is_current(self, each: Brought) -> bool:
         assert each.instead is not None  # noqa: S101 - the caller looked
         if each.commit and each.instead.commit:
-            return each.commit == each.instead.commit
+            return _same_commit(each)
         return not each.commit and self.site.pack_digest(each.tree) == self.site.pack_digest(
             Path(each.instead.path)
         )
@@ -140,6 +142,10 @@ class Fetching:
                 )
             )
         return replace(each, findings=(*each.findings, *findings))
+
+
+def _same_commit(each: Brought) -> bool:
+    return each.instead is not None and bool(each.commit) and each.commit == each.instead.commit
 
 
 def compose(

@@ -8,11 +8,13 @@ from pathlib import Path
 from ...core.settings import RegistrySettings, parse_settings
 from ..pack_tree import project_version
 from .client import RegistryClient
+from .patience import Patience
 
 ADDRESS = "SAFE_INSTALL_REGISTRY"
 """Names another Registry than the settings do."""
 OFFLINE = "SAFE_INSTALL_OFFLINE"
 """Set to anything but 0: the Registry is not asked."""
+PATIENCE = Patience()
 
 
 def open_registry(cache: Path, settings: RegistrySettings, *, refresh: bool = False) -> RegistryClient:
@@ -26,6 +28,7 @@ def open_registry(cache: Path, settings: RegistrySettings, *, refresh: bool = Fa
         agent=_agent(),
         offline=settings.offline or os.environ.get(OFFLINE, "0") not in ("", "0"),
         refresh=refresh,
+        patience=PATIENCE,
     )
 
 
