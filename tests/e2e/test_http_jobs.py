@@ -20,6 +20,7 @@ from .hosts import Running
 def hanging(make_scene: MakeScene, kind: str) -> Iterator[tuple[Scene, HangingIndex]]:
     """A scene whose index never finishes sending a wheel, until it is let go."""
     scene = make_scene(kind)
+    scene.here.have("settled", "1.0")  # An empty environment is taken for a broken one.
     for name in (
         "one",
         "other",
