@@ -147,6 +147,15 @@ _WORKFLOWS = (
     _dump(_SAVED), _dump(_QUEUED), _dump({"workflow": _SAVED, "prompt": _QUEUED}), png(_TEXTS), png(_TEXTS, kind=b"iTXt"), webp(_TEXTS),
 )  # fmt: skip
 
+_REGISTRY_VERSION = {
+    "version": "1.0.0", "status": "NodeVersionStatusFlagged", "dependencies": ["numpy>=2 # why", "-r x", "a @ b"], "deprecated": True,
+    "downloadUrl": "https://example.org/x.zip?sig=1", "supported_os": ["POSIX :: Linux"], "supported_comfyui_version": ">=0.3,<2",
+}  # fmt: skip
+_REGISTRY_PACK = {
+    "id": "x", "name": "X", "publisher": {"id": "unclaimed"}, "latest_version": _REGISTRY_VERSION, "rating": 1.5, "downloads": 3,
+    "repository": "https://example.org/x", "tags": ["a"], "status": "NodeStatusBanned", "supported_accelerators": ["GPU :: NVIDIA CUDA"],
+}  # fmt: skip
+
 SEEDS: dict[str, tuple[bytes, ...]] = {
     "requirements": _REQUIREMENTS,
     "pyproject": (_PYPROJECT, b"[project]\ndependencies = [1979-05-27, inf, {a = 1}, [[]]]\n"),
@@ -184,6 +193,11 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     "node_source": (
         b"import x\nT = {'A': 1}\nNODE_CLASS_MAPPINGS: dict = {**T, 'B': 2} | dict(C=3)\nNODE_CLASS_MAPPINGS['D'], y = 1, 2\n",
         b"class N(io.ComfyNode):\n    def define_schema(cls):\n        return io.Schema(node_id='E', inputs=[])\nNODE_CLASS_MAPPINGS.update(f(T))\n",
+    ),
+    "registry": (
+        _dump({"id": "x", "nodes": [_REGISTRY_PACK], "total": 1, "page": 1, "limit": 10, "totalPages": 1, **_REGISTRY_PACK}),
+        _dump({"node_versions": [{"identifier": {"node_id": "x", "version": "1.0.0"}, "status": "success", "node_version": _REGISTRY_VERSION}]}),
+        _dump({"comfy_nodes": [{"comfy_node_name": "A", "deprecated": True, "policy": "ComfyNodePolicyBanned"}], "totalNumberOfPages": 1}),
     ),
     "uv_lines": (b"a==1\0b @ https://example.org/b.whl", b"a\n--pre"),
     "remembered": (

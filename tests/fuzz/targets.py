@@ -41,6 +41,7 @@ from comfyui_safe_install.resolver.io.uv_inputs import is_one_line, lines_of, wr
 from comfyui_safe_install.resolver.io.wheel_metadata import read_wheel_metadata
 from comfyui_safe_install.resolver.io.workspace import open_workspace
 from comfyui_safe_install.tests.fuzz.ground import clear, place, put
+from comfyui_safe_install.tests.fuzz.registry_targets import registry
 from comfyui_safe_install.tests.fuzz.state_targets import (
     journal,
     journal_bodies,
@@ -296,6 +297,6 @@ TARGETS: dict[str, Target] = {
         ),
         *(payload, owner, archive, wheel, source, git_folder, uv_solution, uv_words, uv_lock, uv_lines),
         *(remembered, extra_paths, rules),
-        *(workflow, node_map, node_source),
+        *(workflow, node_map, node_source, registry),
     )
 }
