@@ -90,6 +90,8 @@ def _problem(options: Options) -> str:
         return f"--base: {options.base} is not a folder."
     if options.base.is_dir() and any(options.base.iterdir()) and not (options.base / "custom_nodes").is_dir():
         return f"--base: {options.base} has files in it but no custom_nodes: it is no ComfyUI folder."
+    if (options.base / "nodes.py").is_file():
+        return f"--base: {options.base} is a ComfyUI with its own code; start its main.py instead."
     if options.python is not None and not options.python.is_file():
         return f"--python: there is no interpreter at {options.python}."
     if options.front_end_root is not None and not (options.front_end_root / "index.html").is_file():

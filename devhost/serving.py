@@ -26,6 +26,7 @@ async def run(server: Any, options: Options) -> None:
         _remember_port(options, port)
         scheme = "https" if options.tls_certfile else "http"
         shown = "127.0.0.1" if server.address in (ALL_ADDRESSES, "::") else server.address
+        shown = f"[{shown}]" if ":" in shown else shown
         logging.info("To see the GUI go to: %s://%s:%s", scheme, shown, port)
         # The one line on the true stdout: `print` itself goes to the log by now.
         print(f"listening on {scheme}://{shown}:{port}", file=sys.__stdout__, flush=True)

@@ -28,7 +28,13 @@ def running(workspace: Workspace, port: int = 0) -> Iterator[tuple[str, subproce
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     with workspace.log.open("ab") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for us; we end it.
         )
     try:
         line = process.stdout.readline() if process.stdout else ""
