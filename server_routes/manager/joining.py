@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from ..breathing import loop_breathing
 from ..host import Host
 from .environment import protect
 from .lifting import lift_for_updates
@@ -55,9 +56,10 @@ def meet() -> None:
 def settle_in() -> None:
     """Everything that needs packages: publish what core needs, and take over where the user wants it. Blocks."""
     meet()
-    from .presence import settle
+    with loop_breathing():
+        from .presence import settle
 
-    settle(_modules(CORES))
+        settle(_modules(CORES))
 
 
 def _when_up(server: Any, act: Callable[[], None]) -> None:
