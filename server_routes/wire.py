@@ -244,9 +244,12 @@ class Status(Answer):
     unfinished: list[str]
     """Transactions that were interrupted: `safe-install recover` or a restart settles them."""
     waiting: list[WaitingChange]
-    starts: Starts
+    starts: Starts | None
+    """None where it could not be told."""
     drift: Drifted | None = None
-    """None where it was not asked for."""
+    """None where it was not asked for, or could not be told."""
+    trouble: list[Fault]
+    """What could not be told, and why: a damaged journal, settings that make no sense."""
 
 
 class InstalledPack(Answer):
@@ -807,7 +810,7 @@ class MissingCandidate(Answer):
     """What a task takes: an id of the Registry, an address, or the name of an installed pack."""
     name: str
     why: list[str]
-    """How that is known: workflow-id, workflow-repository, installed-files, registry, manager-preempted,
+    """How that is known: workflow-id, workflow-repository, manager-known, installed-files, registry, manager-preempted,
     manager-listed, manager-pattern, well-known, needed-anyway, chosen."""
     version: str = ""
     """What the workflow was made with: a version or a commit."""

@@ -34,6 +34,9 @@ def missing(work: Work, args: argparse.Namespace) -> Outcome:
         return Outcome({"ok": True, **document})
     if answer.choices:
         raise _choice_needed(answer.choices)
+    if answer.unvouched and not args.yes and not console.can_ask:
+        # A repository that is given to `install` was named by the user; here a stranger may have named it.
+        raise _consent_needed(answer)
     if not answer.tasks:
         return Outcome({"ok": True, **document, "plan": None, "applied": None})
     with work.session.plan_tasks(answer.tasks, options_of(args), to_apply=True) as planned:
@@ -62,6 +65,16 @@ def _choice_needed(choices: tuple[Choice, ...]) -> RefusedError:
         f"Several packs bring the same nodes, and only you can say which is meant: {names}. Nothing was changed.",
         context={each.types[0]: ", ".join(option.subject for option in each.options) for each in choices},
         hints=(Hint("choose-a-pack", f"Repeat with {example} (or another of them)."),),
+    )
+
+
+def _consent_needed(answer: Missing) -> RefusedError:
+    names = ", ".join(each.candidate.subject for each in answer.unvouched)
+    return RefusedError(
+        "consent-needed",
+        f"This needs your yes: only the workflow names {names}. Nothing was changed.",
+        context={"repositories": names},
+        hints=(Hint("say-yes", "Look at what is to be installed, then repeat with --yes."),),
     )
 
 

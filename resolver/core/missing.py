@@ -56,6 +56,8 @@ class Why(str, Enum):
     """The node's own `cnr_id`."""
     WORKFLOW_REPOSITORY = "workflow-repository"
     """The node's own `aux_id`."""
+    MANAGER_KNOWN = "manager-known"
+    """Manager's list has the repository that the workflow names."""
     INSTALLED_FILES = "installed-files"
     """The files of a pack that is installed and not at work declare it."""
     REGISTRY = "registry"
@@ -166,6 +168,13 @@ class Missing:
     def missing(self) -> tuple[TypeReport, ...]:
         """The types for which the workflow will not run."""
         return tuple(each for each in self.types if each.state.is_missing)
+
+    @property
+    def unvouched(self) -> tuple[PackWanted, ...]:
+        """Packs to install that nobody knows but the workflow: code from wherever whoever made it says."""
+        return tuple(
+            each for each in self.packs if set(each.candidate.why) <= {Why.WORKFLOW_REPOSITORY, Why.CHOSEN}
+        )
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -56,6 +56,12 @@ class NodeMap:
     preempted: Mapping[str, Sequence[str]] = field(default_factory=dict)
     patterns: Sequence[tuple[NodePattern, str]] = ()
     findings: tuple[Finding, ...] = ()
+    listed: frozenset[str] = frozenset()
+    """Addresses of packs in Manager's list, of whose nodes it may know nothing."""
+
+    def knows(self, url: str) -> bool:
+        """Whether Manager knows a pack at that address."""
+        return _plain(url) in self.packs or _plain(url) in self.listed
 
     def packs_of(self, name: str) -> tuple[tuple[MappedPack, str], ...]:
         """The packs that bring a node type, each with how that is known; only the surest kind of knowledge.
@@ -97,7 +103,7 @@ def parse_node_map(maps: Sequence[tuple[str, bytes]], lists: Sequence[tuple[str,
                 patterns.append((pattern, plain))
             else:
                 findings.append(_unsafe(address))
-    return NodeMap(packs, by_type, preempted, tuple(patterns), tuple(findings))
+    return NodeMap(packs, by_type, preempted, tuple(patterns), tuple(findings), frozenset(titles))
 
 
 def _entries(

@@ -132,11 +132,12 @@ class Candidates:
                 )
                 return
         if url := self.repository_of(hint.aux_id):
+            listed = (Why.MANAGER_KNOWN,) if self.sight.node_map().knows(url) else ()
             yield Candidate(
                 kind=CandidateKind.GIT,
                 subject=self.address(url),
                 name=hint.aux_id,
-                why=(Why.WORKFLOW_REPOSITORY,),
+                why=(Why.WORKFLOW_REPOSITORY, *listed),
                 version=hint.version,
                 repository=url,
             )

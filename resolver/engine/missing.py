@@ -22,6 +22,7 @@ from .missing_findings import (
     finding_of,
     from_another_pack,
     looked_at_files,
+    named_by_workflow_alone,
     pack_older,
 )
 from .versions import is_older
@@ -63,13 +64,15 @@ class MissingSearch:
         findings = [*workflow.findings, *self.candidates.findings, *self._remarks(workflow, reports)]
         if any(report.state.is_missing for report in reports):
             findings += self.sight.node_map().findings
-        return Missing(
+        answer = Missing(
             exact=self.running is not None,
             types=tuple(reports),
             packs=tuple(wanted(reports)),
             choices=tuple(choices(reports)),
-            findings=tuple(dict.fromkeys(findings)),
+            findings=(),
         )
+        findings += [named_by_workflow_alone(each) for each in answer.unvouched]
+        return replace(answer, findings=tuple(dict.fromkeys(findings)))
 
     # --- what is here -----------------------------------------------------------------------------------------
 
@@ -222,4 +225,7 @@ class MissingSearch:
             module = self._known[used.name]
             if match is None and len(used.hints) == 1 and module.startswith(_CUSTOM_NODES):
                 folder = module.removeprefix(_CUSTOM_NODES).partition(".")[0]
-                yield from_another_pack(used.name, folder, hint.cnr_id or hint.aux_id)
+                other = self._match(folder, "")
+                # One that does not say which it is may well be the very pack under another name.
+                if other is not None and hint.cnr_id and other[1].id:
+                    yield from_another_pack(used.name, folder, hint.cnr_id or hint.aux_id)

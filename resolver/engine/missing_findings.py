@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.missing import TypeReport, TypeState
+from ..core.missing import PackWanted, TypeReport, TypeState
 from ..core.types import Finding, Pack
 from ..errors import Hint, UsageError
 from .versions import is_older
@@ -110,6 +110,19 @@ def looked_at_files() -> Finding:
         message="No running ComfyUI was asked: the node types are those that the files of ComfyUI and of the"
         " installed packs declare.",
         hints=(Hint("ask-the-host", "In ComfyUI itself the answer is exact."),),
+    )
+
+
+def named_by_workflow_alone(pack: PackWanted) -> Finding:
+    """Whoever made the workflow says where code is to be fetched from."""
+    return Finding(
+        code="pack-named-by-workflow-alone",
+        message=f"The repository {pack.candidate.subject} is named by the workflow alone: neither the Registry nor"
+        " ComfyUI-Manager knows it.",
+        pack=pack.candidate.name,
+        hints=(
+            Hint("look-at-the-repository", "Look at it before you install it: its code runs in ComfyUI."),
+        ),
     )
 
 

@@ -172,7 +172,10 @@ def test_each_way_to_know_a_pack(bench: Bench) -> None:
     ]
     assert found.packs[3].types == ("M", "M2")
     assert found.packs[0].candidate.version == "1.2.0"
-    assert codes(found) == {"node-type-unknown"}
+    assert codes(found) == {"node-type-unknown", "pack-named-by-workflow-alone"}
+    assert [each.candidate.name for each in found.unvouched] == ["o/by-repository"]
+    bench.map({"https://github.com/o/By-Repository.git": [["Old"], {}]})
+    assert bench.look(saved(node("B", aux_id="o/by-repository"))).findings[1:] == ()
     assert bench.registry.asked == ["by-id", "R", "M", "M2", "Nobody"]
 
 
@@ -261,7 +264,7 @@ def test_an_id_the_registry_does_not_have(bench: Bench) -> None:
     bench.map({"https://github.com/m/m": [["Y"], {}]})
     found = bench.look(saved(node("X", cnr_id="gone", aux_id="o/r"), node("Y", cnr_id="gone")))
     assert [each.subject for each in found.tasks] == ["https://github.com/o/r", "https://github.com/m/m"]
-    assert codes(found) == {"pack-id-unknown"}
+    assert codes(found) == {"pack-id-unknown", "pack-named-by-workflow-alone"}
     assert bench.registry.asked.count("gone") == 1
 
 
@@ -285,7 +288,7 @@ def test_a_registry_that_does_not_answer(bench: Bench) -> None:
     bench.map({"https://github.com/m/m": [["Y"], {}]})
     found = bench.look(saved(node("X", cnr_id="x"), node("Y"), node("Z", aux_id="o/z")))
     assert [each.subject for each in found.tasks] == ["x", "https://github.com/m/m", "https://github.com/o/z"]
-    assert codes(found) == {"registry-not-asked"}
+    assert codes(found) == {"registry-not-asked", "pack-named-by-workflow-alone"}
     assert len(bench.registry.asked) == 1
 
 
@@ -338,7 +341,11 @@ def test_core_of_another_version(bench: Bench) -> None:
 def test_a_running_host_knows_for_sure(bench: Bench) -> None:
     """Failed packs, packs that lack a node, nodes of another pack, and nodes only the page draws."""
     bench.have("broken", "B", files={"pyproject.toml": '[project]\nname = "broken-id"\n'})
-    bench.have("whole", "W", files={"js/x.js": 'registerNodeType("Drawn")'})
+    bench.have(
+        "whole",
+        "W",
+        files={"js/x.js": 'registerNodeType("Drawn")', "pyproject.toml": '[project]\nname = "whole-id"\n'},
+    )
     running = Running(
         types={"KSampler": "nodes", "W": "custom_nodes.whole", "S": "custom_nodes.whole"},
         loaded={"whole": bench.root / "custom_nodes" / "whole"},
