@@ -81,7 +81,7 @@ def watch_this_start() -> None:
     import folder_paths
 
     state = _state_folder(folder_paths)
-    if not (state / "transactions").is_dir() or _ends_before_it_listens():
+    if not (state / "transactions").is_dir() or _will_not_listen():
         return
     watching = _load("resolver.at_start.watching")
     sys.modules[_PRIVATE].watched = watching.watch_start(  # type: ignore[attr-defined]
@@ -164,10 +164,14 @@ def _is_second_copy() -> bool:
     return first is not None and [Path(each).resolve() for each in first] != [_HERE]
 
 
-def _ends_before_it_listens() -> bool:
-    """Whether the host was told to load everything and end (`--quick-test-for-ci`)."""
+def _will_not_listen() -> bool:
+    """Whether this process only loads everything: told so (`--quick-test-for-ci`), or a program of somebody's.
+
+    Such a program imports the host's main module, which then runs prestartup scripts, and ends when it is done.
+    """
     args = getattr(sys.modules.get("comfy.cli_args"), "args", None)
-    return bool(getattr(args, "quick_test_for_ci", False))
+    is_imported = hasattr(sys.modules.get("main"), "execute_prestartup_script")
+    return is_imported or bool(getattr(args, "quick_test_for_ci", False))
 
 
 def _explain(error: BaseException) -> None:

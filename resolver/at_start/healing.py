@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import SafeInstallError
 from ..transaction.healings import Healing, HealingOutcome, now, read_healings, save_healing
 from ..transaction.history import UNDOES, TransactionRecord, last_committed
-from ..transaction.starts import Outcome, Start, settle_starts
+from ..transaction.starts import Outcome, Start, is_running, settle_starts
 from ..transaction.watch import FORMAT, read_object
 from .watching import STARTED
 
@@ -81,6 +81,9 @@ def heal(place: Place) -> None:
             last.id,
             last.operation,
         )
+    elif any(each.prefix == place.prefix and is_running(place.state, each) for each in starts):
+        why = "another ComfyUI runs in this environment, so it is not taken back by itself"
+        _say_what_to_type(place, Healing(transaction=last.id, operation=last.operation, deaths=()), why)
     else:
         _take_back(place, last, died, known.get(last.id))
 

@@ -154,6 +154,14 @@ def settle_starts(state_dir: Path, successor_of: str = "") -> tuple[Start, ...]:
     return tuple(_settled(state_dir, start, successor_of) for start in read_starts(state_dir))
 
 
+def is_running(state_dir: Path, start: Start) -> bool:
+    """Whether the process of that start goes on, and is not this one. Reads only."""
+    mine = this_process("start")
+    if start.outcome not in (Outcome.STARTING, Outcome.UP) or start.owner.pid == mine.pid:
+        return False
+    return not _is_gone(start.owner, _mark_of(state_dir, start))
+
+
 def surroundings(sites: tuple[str, ...], custom_nodes: tuple[Path, ...]) -> str:
     """The names of everything installed, packs included, as a short text to compare. Blocks for a millisecond or so.
 

@@ -117,11 +117,14 @@ def test_a_start_that_was_told_to_end_did_not_die(number: signal.Signals, hosted
 
 
 def test_starts_without_a_server_count_neither_way(hosted: Installation) -> None:
-    """A loader without a server and a quick test for CI never come up, and that is no death."""
+    """A loader without a server, a quick test for CI and a program of somebody's never come up; that is no death."""
     install(hosted, "good", "")
     assert [start(hosted, server=False).code for _ in range(2)] == [0, 0]
     assert marks(hosted) == ["unwatched"] * 2
     assert [start(hosted, quick=True).code for _ in range(2)] == [0, 0]
+    assert marks(hosted) == ["unwatched"] * 2
+    program = ("-B", "-c", "import sys; sys.path.insert(0, ''); import main")
+    assert [start(hosted, options=program).code for _ in range(2)] == [0, 0]
     assert marks(hosted) == ["unwatched"] * 2
     again = start(hosted)
     assert again.up
@@ -162,6 +165,22 @@ def test_another_instance_that_is_still_starting_did_not_die(hosted: Installatio
     assert marks(hosted) == ["starting", "up"]
     first.kill()
     end_start(first)
+
+
+def test_nothing_is_taken_back_under_an_instance_that_runs(hosted: Installation) -> None:
+    """While another ComfyUI runs in the environment, it is said what to type, and the third start dies too."""
+    install(hosted, "good", "")
+    running = begin_start(hosted, then=WAITS)
+    assert running.stdout is not None
+    assert "waiting\n" in (running.stdout.readline(), running.stdout.readline())
+    change = install(hosted, "killer", KILLERS["os._exit"])
+    die(hosted, 2)
+    log = die(hosted).log
+    assert f"rollback --undo {change}" in log
+    assert "another ComfyUI runs in this environment" in log
+    running.kill()
+    running.communicate(timeout=30)
+    assert start(hosted).up
 
 
 def test_a_worker_that_runs_the_main_module_again_is_no_start(hosted: Installation) -> None:

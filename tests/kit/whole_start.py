@@ -54,14 +54,16 @@ packs = sorted(name for name in os.listdir(folder) if os.path.isdir(os.path.join
                and not name.endswith(".disabled") and name != "__pycache__")
 if options["backwards"]:
     packs.reverse()
-for name in packs:
-    script = os.path.join(folder, name, "prestartup_script.py")
-    if os.path.exists(script):
-        try:
-            load(os.path.splitext(script)[0], script, False)
-        except Exception as error:
-            logging.error("Failed to execute startup-script: %s / %s", script, error)
-if __name__ != "__main__":
+def execute_prestartup_script():
+    for name in packs:
+        script = os.path.join(folder, name, "prestartup_script.py")
+        if os.path.exists(script):
+            try:
+                load(os.path.splitext(script)[0], script, False)
+            except Exception as error:
+                logging.error("Failed to execute startup-script: %s / %s", script, error)
+execute_prestartup_script()
+if __name__ == "__mp_main__":
     raise SystemExit("a worker")
 if options["server"]:
     import asyncio
@@ -89,7 +91,7 @@ for name in packs:
         "web": getattr(module, "WEB_DIRECTORY", None), "nodes": sorted(module.NODE_CLASS_MAPPINGS),
         "imported": sorted(set(sys.modules) - before), "path": sys.path == paths,
     }
-if options["quick"]:
+if options["quick"] or __name__ != "__main__":
     sys.exit(0)
 if options["server"]:
     PromptServer.instance.app.add_routes(PromptServer.instance.routes)
