@@ -38,7 +38,7 @@ class Answering:
         """The response; every error is one with a code."""
         try:
             reply = await self._ask(route, request)
-            text = await self.desk.in_thread(text_of, reply.model)
+            text = await self.desk.soon(text_of, reply.model)
         except (web.HTTPException, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - told in the envelope, never swallowed
@@ -51,7 +51,7 @@ class Answering:
         await guard.check(request, self.desk)
         handle = self._handlers.get(route.handler)
         if handle is None:
-            handle = await self.desk.in_thread(load_handler, route.handler)
+            handle = await self.desk.soon(load_handler, route.handler)
             self._handlers[route.handler] = handle
         body = await self._body(route, request) if route.body else None
         call = Call(
@@ -69,7 +69,7 @@ class Answering:
     async def _body(self, route: Route, request: web.Request) -> BaseModel:
         data = await _read(request)
         model: type[BaseModel] = getattr(wire, route.body)
-        return await self.desk.in_thread(_parsed, model, data)
+        return await self.desk.soon(_parsed, model, data)
 
 
 def load_handler(name: str) -> Handle:

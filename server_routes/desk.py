@@ -41,6 +41,7 @@ class Desk:
         self.jobs = Jobs(JobHistory(host.state), self.open_session, host.send)
         # What an interpreter says of itself does not change while a server runs in it.
         self._pythons: dict[Path, PythonInfo] = {}
+        self._quick = ThreadPoolExecutor(max_workers=2, thread_name_prefix="safe-install-quick")
         self._readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="safe-install-read")
 
     @property
@@ -55,6 +56,10 @@ class Desk:
     async def in_thread(self, act: Callable[..., T], *arguments: object) -> T:
         """What `act` returns; it runs in one of a few threads. For reading: what changes anything is a job."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, _read, act, *arguments)
+
+    async def soon(self, act: Callable[..., T], *arguments: object) -> T:
+        """The same for what takes a moment only: it never stands in line behind somebody's long reading."""
+        return await asyncio.get_running_loop().run_in_executor(self._quick, _read, act, *arguments)
 
     def open_session(self, report: Reporter | None = None, cancel: threading.Event | None = None) -> Session:
         """The engine on this host, for one thread. Blocks: starts the interpreter, the first time."""

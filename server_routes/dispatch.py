@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from .breathing import loop_breathing
 from .table import PREFIX, ROUTES, Route
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class _Rooms:
         with self._lock:
             if self.answer is None:
                 try:
-                    self.answer = _import_answer()
+                    with loop_breathing():
+                        self.answer = _import_answer()
                 except Exception:
                     _LOG.exception("Safe Install cannot answer: a package it needs is broken.")
                     raise

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from . import wire
+from .guard import TOKEN_HEADER
 from .table import PREFIX, ROUTES, Route
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -51,7 +52,7 @@ def document() -> dict[str, Any]:
                 "token": {
                     "type": "apiKey",
                     "in": "header",
-                    "name": "X-Safe-Install-Token",
+                    "name": TOKEN_HEADER,
                     "description": f"From GET {PREFIX}/token, by a page of this server.",
                 }
             },

@@ -10,7 +10,7 @@ from ..paging import part_of
 async def list_jobs(call: Call) -> wire.Jobs:
     """All that are remembered, newest first, without their logs."""
     page: wire.Page = call.query
-    found = await call.desk.in_thread(call.desk.jobs.all)
+    found = await call.desk.soon(call.desk.jobs.all)
     jobs, pagination = part_of(found, page)
     return wire.Jobs(jobs=list(jobs), pagination=pagination)
 
@@ -20,9 +20,9 @@ async def get_job(call: Call) -> wire.Job:
     wait: wire.Wait = call.query
     jobs, identifier = call.desk.jobs, call.params["id"]
     await jobs.wait(identifier, wait.wait)
-    return await call.desk.in_thread(jobs.get, identifier)
+    return await call.desk.soon(jobs.get, identifier)
 
 
 async def cancel(call: Call) -> wire.Job:
     """Have it stop, as long as nothing live is touched."""
-    return await call.desk.in_thread(call.desk.jobs.cancel, call.params["id"])
+    return await call.desk.soon(call.desk.jobs.cancel, call.params["id"])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from ...resolver.engine.about import own_version
 from ...resolver.engine.past import unfinished, waiting
 from ...resolver.engine.starts_report import starts_report
 from .. import wire
 from ..call import Call
 from ..desk import Desk
+from ..envelope import as_told
 from ..job import summary_of
+
+T = TypeVar("T")
 
 
 async def get_status(call: Call) -> wire.Status:
@@ -19,7 +25,9 @@ async def get_status(call: Call) -> wire.Status:
 
 def _status(desk: Desk, drift: bool) -> wire.Status:
     host, jobs = desk.host, desk.jobs.open_jobs()
-    report = desk.open_session().drift() if drift else None
+    trouble = Trouble()
+    report = trouble.ask(lambda: desk.open_session().drift()) if drift else None
+    starts = trouble.ask(lambda: starts_report(host.state).to_dict())
     return wire.Status(
         version=own_version(),
         comfyui=str(host.comfyui),
@@ -30,7 +38,7 @@ def _status(desk: Desk, drift: bool) -> wire.Status:
         jobs=[summary_of(job) for job in jobs],
         tasks_remaining=host.tasks_remaining,
         restart=desk.jobs.restart,
-        unfinished=list(unfinished(host.state)),
+        unfinished=list(trouble.ask(lambda: unfinished(host.state)) or ()),
         waiting=[
             wire.WaitingChange(
                 id=each.id,
@@ -40,8 +48,24 @@ def _status(desk: Desk, drift: bool) -> wire.Status:
                 why=each.note.why if each.note else "",
                 said=each.note.said if each.note else "",
             )
-            for each in waiting(host.state)
+            for each in trouble.ask(lambda: waiting(host.state)) or ()
         ],
-        starts=wire.Starts.model_validate(starts_report(host.state).to_dict()),
+        starts=wire.Starts.model_validate(starts) if starts else None,
         drift=wire.Drifted.model_validate(report.to_dict()) if report else None,
+        trouble=trouble.faults,
     )
+
+
+class Trouble:
+    """What could not be told. The status is asked for first of all when something is wrong, and must not fail."""
+
+    def __init__(self) -> None:
+        self.faults: list[wire.Fault] = []
+
+    def ask(self, look: Callable[[], T]) -> T | None:
+        """What `look` finds; None, with the reason among the faults, where it fails."""
+        try:
+            return look()
+        except Exception as error:  # noqa: BLE001 - told among the faults
+            self.faults.append(wire.Fault.model_validate(as_told(error).to_dict()))
+            return None

@@ -24,7 +24,7 @@ async def get_plan(call: Call) -> wire.Plan:
 
 async def _submit(call: Call, *, only_plan: bool) -> wire.Accepted:
     request: wire.TaskRequest = call.body
-    return await call.desk.in_thread(_put_down, call, request, only_plan)
+    return await call.desk.soon(_put_down, call, request, only_plan)
 
 
 def _put_down(call: Call, request: wire.TaskRequest, only_plan: bool) -> wire.Accepted:
