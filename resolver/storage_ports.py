@@ -121,5 +121,8 @@ class KnowsPacks(Protocol):
     def has_local_changes(self, pack: Pack) -> bool | None:
         """Whether files of its repository were changed by hand; None where nobody can tell."""
 
+    def put_off_by_manager(self) -> tuple[str, ...]:
+        """What ComfyUI-Manager does at the next start, before us; in words."""
+
     def carry_over(self, pack: Pack, tree: Path) -> tuple[str, ...]:
         """Copy into its new version in `tree` what is not the pack's own but the user's; the relative paths."""

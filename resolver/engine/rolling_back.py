@@ -85,7 +85,7 @@ class Rollback:
 
         Raises RefusedError `snapshot-of-other-environment`.
         """
-        drifted = self.session.drift().findings
+        drifted = self.session.noticed()
         plan, seen = look_when_still(
             self.session.site, lambda: self._plan(snapshot, drifted), self.session.cancel
         )

@@ -11,6 +11,7 @@ from ..core.plan import Plan
 from ..core.swap_types import Arrival
 from ..core.tasks import Task, TaskKind
 from ..core.types import Finding
+from ..errors import Hint
 from ..ports import Fetched, IndexProbe, Reporter, Silence, Site
 from ..transaction import fs
 from ..transaction.locks.lockfile import OwnerLock, lock_path
@@ -70,7 +71,7 @@ class Session:
         """
         if to_apply:
             self.site.check_writable()
-        drifted = self.drift().findings
+        drifted = self.noticed()
         wanted, _ = look_when_still(self.site, lambda: read_tasks(self.site, tasks), self.cancel)
         aside: Aside | Scratch | None = None
         try:
@@ -84,7 +85,7 @@ class Session:
 
     def plan_sync(self, options: Options, *, operation: str = "sync") -> Planned:
         """The plan that brings core and all packs in line with their merged lock."""
-        drifted = self.drift().findings
+        drifted = self.noticed()
 
         def look() -> PlanInputs:
             packs = tuple(self.site.gather(pack.name, Path(pack.path)) for pack in self.site.packs())
@@ -106,6 +107,10 @@ class Session:
     def drift(self) -> DriftReport:
         """What others changed since we last looked; the drifted state is kept in a snapshot. Blocks."""
         return look_when_still(self.site, lambda: check_calmly(self.site), self.cancel)[0]
+
+    def noticed(self) -> tuple[Finding, ...]:
+        """What every plan says first: the drift, and what ComfyUI-Manager will do at the next start. Blocks."""
+        return (*self.drift().findings, *(_put_off(each) for each in self.site.put_off_by_manager()))
 
     # --- applying -------------------------------------------------------------------------------------------
 
@@ -273,3 +278,13 @@ class Session:
                 **packs,
             }
         return sorted(packs.items())
+
+
+def _put_off(words: str) -> Finding:
+    return Finding(
+        code="manager-waits",
+        message=f"At the next start ComfyUI-Manager will, before anything of ours: {words}.",
+        hints=(
+            Hint("restart-first", "Restart ComfyUI first, so that this plan is made of what comes of it."),
+        ),
+    )

@@ -61,7 +61,7 @@ def read_traces(
 
 
 def _manager(workspace: Workspace) -> Iterator[Trace]:
-    user = _user_folder(workspace)
+    user = user_folder(workspace)
     for log in sorted({*user.glob("comfyui*.log"), *workspace.comfyui.glob("comfyui*.log")}):
         yield from _log(log)
     for folder in (user / "__manager", user / "default" / "ComfyUI-Manager"):
@@ -80,7 +80,8 @@ def _manager(workspace: Workspace) -> Iterator[Trace]:
             )
 
 
-def _user_folder(workspace: Workspace) -> Path:
+def user_folder(workspace: Workspace) -> Path:
+    """ComfyUI's own folder for what users have; ComfyUI-Manager keeps its things there too."""
     # Our own state folder lies in the host's user folder, wherever that is, unless --state named another.
     above = workspace.state.parent
     return above if workspace.state.name == "__safe_install" else workspace.comfyui / "user"

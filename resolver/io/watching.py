@@ -19,13 +19,14 @@ from ..core.types import Distribution, Environment, Pack
 from ..errors import SafeInstallError
 from .git_folder import read_git_folder
 from .keeping import Keeping
+from .manager_queue import put_off
 from .metadata import digest_of, read_small
 from .pack_files import pack_reader, root_names
 from .pack_origin import carry_over, read_origin
 from .pack_start import marks_at_start
 from .packs import list_packs, pack_state
 from .records import check_files, slashed
-from .traces import read_traces
+from .traces import read_traces, user_folder
 
 
 class Watching(Keeping):
@@ -46,6 +47,10 @@ class Watching(Keeping):
     def has_local_changes(self, pack: Pack) -> bool | None:
         """Whether files of its repository were changed by hand; None where nobody can tell."""
         return pack_state(pack, with_dirty=True).dirty
+
+    def put_off_by_manager(self) -> tuple[str, ...]:
+        """What ComfyUI-Manager does at the next start, before us; in words."""
+        return put_off(user_folder(self.workspace))
 
     def carry_over(self, pack: Pack, tree: Path) -> tuple[str, ...]:
         """Copy into its new version in `tree` what is the user's own; see `pack_origin.carry_over`."""

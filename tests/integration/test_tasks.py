@@ -261,3 +261,24 @@ def test_a_disabled_pack_can_wait_for_the_next_start(here: Installation) -> None
     assert (here.packs / ".disabled" / "demo@1_0_0" / "__init__.py").is_file()
     assert here.run("rollback", "--yes").code == 0
     assert differences(before, here.tree()) == []
+
+
+def test_what_manager_has_put_off_is_said_with_every_plan(here: Installation) -> None:
+    """It acts at the next start before us, so a plan made now may not be what is found then."""
+    here.have("base", "1.0")
+    folder = here.comfy / "user" / "__manager" / "startup-scripts"
+    folder.mkdir(parents=True)
+    (folder / "restore-snapshot.json").write_text("{}")
+    (folder / "install-scripts.txt").write_text(
+        "['/x/custom_nodes/some-pack', '#LAZY-INSTALL-SCRIPT', '/python']\n"
+        "['/x/other', '#FORCE', '/python', '-m', 'pip', 'install', 'tool']\n"
+        "__import__('os').system('true')\n"
+    )
+    with here.session().plan_install([here.source("demo")], Options()) as planned:
+        said = [each.message for each in planned.plan.findings if each.code == "manager-waits"]
+    assert [words.partition("ours: ")[2] for words in said] == [
+        "restore a snapshot of its own, which switches and disables packs.",
+        "install what some-pack requires.",
+        "run `/python -m pip install tool` for other.",
+        "run a script.",
+    ]
