@@ -35,11 +35,15 @@ def start(options: Options) -> None:
     def is_blocked(path: str) -> bool:
         return path in blocked or (manager is not None and manager.should_be_disabled(path))
 
+    # As in ComfyUI, where packs look for them in sys.modules.
+    for name in ("app.logger", "comfy.options", "comfy_api.feature_flags"):
+        _module(name)
     packs.run_prestartup_scripts(is_blocked)
 
     from . import serving  # With aiohttp, which prestartup scripts do not find imported in ComfyUI either.
 
-    _module("execution")
+    for name in ("execution", "comfyui_version", "comfy_api.latest"):
+        _module(name)
     server_module, nodes = _module("server"), _module("nodes")
     nodes.is_blocked = is_blocked
     _clean(folder_paths.get_temp_directory())

@@ -142,7 +142,8 @@ def _add_jobs(routes: web.RouteTableDef, server: Any) -> None:
     async def get_jobs(request: web.Request) -> web.Response:
         query = request.rel_url.query
         try:
-            limit, offset = int(query.get("limit", "200")), max(int(query.get("offset", "0")), 0)
+            limit = int(query["limit"]) if "limit" in query else None
+            offset = max(int(query.get("offset", "0")), 0)
         except ValueError:
             return web.json_response({"error": "limit must be an integer"}, status=400)
         page = {"offset": offset, "limit": limit, "total": 0, "has_more": False}

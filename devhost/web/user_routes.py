@@ -101,7 +101,11 @@ def _add_listing(routes: web.RouteTableDef, users: dict[str, str]) -> None:
         wanted = request.rel_url.query.get("path", "")
         folder = _file(request, users, wanted) if wanted else home
         if not folder.is_dir():
-            return web.json_response([]) if folder == home else web.Response(status=404)
+            return (
+                web.json_response([])
+                if folder == home
+                else web.Response(status=404, text="Requested path not found")
+            )
         entries = [
             {"name": path.name, "path": path.relative_to(home).as_posix(), "type": "directory"}
             if path.is_dir()

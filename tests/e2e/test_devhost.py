@@ -92,6 +92,12 @@ def test_a_pack_finds_itself_and_the_host_as_in_comfyui(host: Running, base: Pat
     assert seen["base"] == str(base)
     assert seen["system"] == str(base / "user" / "__safe_install")
     assert seen["loop"] is True
+    assert set(seen["modules"]) == {
+        "comfy.cli_args",
+        "comfy_api.feature_flags",
+        "comfyui_version",
+        "app.logger",
+    }
     assert seen["loaded"]["wit.ness"] == folder
     assert str(base / "custom_nodes" / "single") in seen["loaded"]
     assert f":{seen['port']}" in host.url

@@ -37,6 +37,8 @@ async def witness(request):
         "system": folder_paths.get_system_user_directory("safe_install"), "cwd": part.cwd,
         "python": part.executable, "argv": sys.argv, "loaded": dict(nodes.LOADED_MODULE_DIRS),
         "remaining": server.prompt_queue.get_tasks_remaining(), "port": server.port,
+        "modules": [name for name in ("comfy.cli_args", "comfy_api.feature_flags", "comfyui_version", "app.logger")
+                    if name in sys.modules],
     })
 
 @server.routes.post("/witness/late")
