@@ -17,7 +17,8 @@ _TURN = 0.0005
 """Seconds a thread keeps the interpreter while others wait for it; Python's own default is ten times as long."""
 
 _NEVER = 1_000_000
-"""Collections of the middle generation before one of everything."""
+"""Collections of the youngest objects before one of older ones. What outlives two collections makes Python look
+through everything soon, though it was only ours and is gone by then: so nothing of ours shall."""
 
 _lock = threading.Lock()
 _working = 0
@@ -26,9 +27,9 @@ _before: tuple[float, tuple[int, int, int]] = (0.0, (0, 0, 0))
 
 @contextmanager
 def loop_breathing() -> Iterator[None]:
-    """For as long as it lasts, threads take short turns, and no full collection starts by itself.
+    """For as long as it lasts, threads take short turns, and only the youngest objects are looked through for cycles.
 
-    Cycles wait until the end; whoever calls `gc.collect()`, as ComfyUI does for its models, has it done as ever.
+    Older cycles wait until the end; whoever calls `gc.collect()`, as ComfyUI does for its models, has it done as ever.
     What somebody else sets meanwhile stays as they set it. May be entered by several threads at once.
     """
     global _working, _before  # noqa: PLW0603 - these are settings of the process
@@ -37,7 +38,7 @@ def loop_breathing() -> Iterator[None]:
         if _working == 1:
             _before = (sys.getswitchinterval(), gc.get_threshold())
             sys.setswitchinterval(min(_TURN, _before[0]))
-            gc.set_threshold(*_before[1][:2], _NEVER)
+            gc.set_threshold(_before[1][0], _NEVER, _NEVER)
     try:
         yield
     finally:
@@ -47,5 +48,5 @@ def loop_breathing() -> Iterator[None]:
                 turn, thresholds = _before
                 if abs(sys.getswitchinterval() - _TURN) < _TURN / 10:
                     sys.setswitchinterval(turn)
-                if gc.get_threshold()[2] == _NEVER:
-                    gc.set_threshold(*gc.get_threshold()[:2], thresholds[2])
+                if gc.get_threshold()[1] == _NEVER:
+                    gc.set_threshold(gc.get_threshold()[0], *thresholds[1:])
