@@ -50,6 +50,7 @@ class MissingSearch:
     running: Running | None = None
     _installed: tuple[tuple[Pack, PackOrigin], ...] = ()
     _known: Mapping[str, str] = field(default_factory=dict)
+    _unknown: frozenset[str] = frozenset()
     _loaded: frozenset[str] = frozenset()
 
     def look(self, workflow: Workflow, choose: Mapping[str, str] | None = None) -> Missing:
@@ -58,6 +59,7 @@ class MissingSearch:
         Raises UsageError `choice-unknown`, CancelledError. That the Registry cannot be asked is a finding.
         """
         self._look_around()
+        self._unknown = frozenset(used.name for used in workflow.types if used.name not in self._known)
         reports = [self._report(used) for used in workflow.types]
         reports = settled_by_choice(in_one_form(reports), choose or {})
         reports = settled_by_need(reports)
@@ -84,7 +86,9 @@ class MissingSearch:
             # A pack that has none of its names in a host's list may still have brought nodes.
             by_module = {module.removeprefix(_CUSTOM_NODES).partition(".")[0] for module in modules}
             folders = {Path(folder).name for folder in self.running.loaded.values()}
-            self._loaded = frozenset({*folders, *self.running.loaded, *by_module})
+            # A single file is known by its path without `.py`.
+            names = {Path(name).name for name in self.running.loaded}
+            self._loaded = frozenset({*folders, *names, *by_module})
             return
         known = dict.fromkeys(self.sight.core_types(), "nodes")
         for pack, _ in self._installed:
@@ -180,7 +184,8 @@ class MissingSearch:
         return TypeState.ABSENT if self.running is not None else TypeState.ASSUMED
 
     def _draws(self, pack: Pack, name: str) -> bool:
-        return bool(self.sight.drawn_by(pack, (name,)))
+        # All names at once, so that its scripts are read once.
+        return name in self.sight.drawn_by(pack, self._unknown)
 
     def _match(self, subject: str, repository: str) -> tuple[Pack, PackOrigin] | None:
         """The installed pack that is meant; an enabled copy before a disabled one."""

@@ -23,6 +23,8 @@ _MOST_FILES = 3000
 _MOST_BYTES = 64 * 1024 * 1024
 """Of one pack. What lies beyond is not looked at."""
 _PASSED_OVER = frozenset({".git", "__pycache__", "node_modules", ".venv", "venv", "site-packages"})
+_QUOTED = re.compile(rb"""(?=(["'`])([^"'`\\\n]{1,120})\1)""")
+"""Everything between two quotes of a kind. Looked for from each quote anew, since a lone one shifts the pairs."""
 _SUFFIX = re.compile(rb" [(\[][^()\[\]]*[)\]]$")
 """What packs put behind all their names in code: `Reroute (rgthree)`."""
 
@@ -35,6 +37,7 @@ class NodeSight:
         self._workspace = workspace
         self._python = python
         self._seen: dict[str, frozenset[str]] = {}
+        self._drawn: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
         self._map: NodeMap | None = None
 
     @property
@@ -62,14 +65,20 @@ class NodeSight:
 
     def drawn_by(self, pack: Pack, names: Collection[str]) -> frozenset[str]:
         """Those of the names that stand in quotes in the pack's scripts for the page. Blocks."""
-        wanted = {name: name.encode("utf-8", "replace") for name in names}
-        found: set[str] = set()
-        for path in () if pack.is_file else _files(Path(pack.path), (".js", ".mjs")):
-            if wanted.keys() <= found:
-                break
-            text = _content(path)
-            found |= {name for name in wanted.keys() - found if _mentions(text, wanted[name])}
-        return frozenset(found)
+        asked = frozenset(names)
+        key = (pack.path, asked)
+        if key not in self._drawn:
+            wanted: dict[bytes, set[str]] = {}
+            for name in asked:
+                text = name.encode("utf-8", "replace")
+                for form in (text, _SUFFIX.sub(b"", text)):
+                    wanted.setdefault(form, set()).add(name)
+            found: set[str] = set()
+            for path in () if pack.is_file else _files(Path(pack.path), (".js", ".mjs")):
+                for match in _QUOTED.finditer(_content(path)):
+                    found |= wanted.get(match[2], set())
+            self._drawn[key] = frozenset(found)
+        return self._drawn[key]
 
     def node_map(self) -> NodeMap:
         """What ComfyUI-Manager knows. Blocks for some 0.1 s."""
@@ -83,14 +92,6 @@ class NodeSight:
         if key not in self._seen:
             self._seen[key] = frozenset().union(*(declared_types(_content(path)) for path in files))
         return self._seen[key]
-
-
-def _mentions(text: bytes, name: bytes) -> bool:
-    return any(
-        quote + each + quote in text
-        for each in {name, _SUFFIX.sub(b"", name)}
-        for quote in (b'"', b"'", b"`")
-    )
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:

@@ -373,6 +373,14 @@ def test_a_running_host_knows_for_sure(bench: Bench) -> None:
     assert bench.look(queued("B"), running=running).types[0].state is TypeState.FAILED
 
 
+def test_a_single_file_that_is_loaded(bench: Bench) -> None:
+    """The host knows it by its path; that it loaded counts, though it brought no node that is left."""
+    file = bench.root / "custom_nodes" / "lone.py"
+    file.write_text(NODES % "")
+    running = Running(types={"KSampler": "nodes"}, loaded={str(file.with_suffix("")): file.parent})
+    assert states(bench.look(saved(node("X", cnr_id="lone")), running=running)) == {"X": "absent"}
+
+
 def test_single_files_are_for_the_user(bench: Bench) -> None:
     """What no git can fetch is named, not installed; beside another pack it is a choice like any."""
     address = "https://raw.githubusercontent.com/a/b/main/c.py"

@@ -59,7 +59,8 @@ def test_a_look_at_an_installation(tmp_path: Path) -> None:
     (comfy / "nodes.py").write_text("NODE_CLASS_MAPPINGS = {'Core1': 1}\n")
     root = comfy / "custom_nodes" / "Pack"
     (root / "js").mkdir()
-    (root / "js" / "x.js").write_text('app.register("SetNode"); const n = add(`Label`)')
+    script = """// don't be "a'b" shifted\napp.register("x'y", "SetNode"); const n = add(`Label`) + 'GetNo'"""
+    (root / "js" / "x.js").write_text(script)
     (root / "single.py").symlink_to("__init__.py")
     site = open_site(comfy)
     sight = NodeSight(site.workspace, site.python)
