@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -120,6 +121,9 @@ class KnowsPacks(Protocol):
 
     def has_local_changes(self, pack: Pack) -> bool | None:
         """Whether files of its repository were changed by hand; None where nobody can tell."""
+
+    def newest(self, origin: PackOrigin, cancel: threading.Event | None) -> str:
+        """The version or commit an update would bring; empty where nobody can tell without fetching it."""
 
     def put_off_by_manager(self) -> tuple[str, ...]:
         """What ComfyUI-Manager does at the next start, before us; in words."""

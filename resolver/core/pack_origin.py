@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from packaging.version import InvalidVersion, Version
 
@@ -41,6 +42,14 @@ def disabled_name(pack: Pack, origin: PackOrigin) -> str:
     if origin.kind == REGISTRY and pack.version:
         return f"{name}@{pack.version.replace('.', '_')}"
     return f"{name}@nightly" if origin.kind == NIGHTLY else name
+
+
+def repository_url(origin: PackOrigin) -> str:
+    """The address git takes; empty without one. A plain path becomes a file URL."""
+    url = origin.url.replace("://***@", "://")  # What was a password there is not known any more.
+    if "://" not in url and PurePath(url).is_absolute():
+        return PurePath(url).as_uri()
+    return url
 
 
 def same_repository(one: str, other: str) -> bool:

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.pack_names import fold_name
-from ..core.pack_origin import GIT, LOCAL, NIGHTLY, REGISTRY, PackOrigin, by_version, disabled_name, matching
+from ..core.pack_origin import (
+    GIT,
+    LOCAL,
+    NIGHTLY,
+    REGISTRY,
+    PackOrigin,
+    by_version,
+    disabled_name,
+    matching,
+    repository_url,
+)
 from ..core.tasks import Task, TaskKind
 from ..core.types import Finding, Pack
 from ..errors import Hint, UsageError
@@ -29,8 +39,8 @@ class Bring:
     """As `core.sources.parse_source` takes it."""
     instead: Pack | None = None
     """The pack whose place it takes (update); None: as its own name says (install)."""
-    wanted: str = ""
-    """The version or commit asked for; empty for the newest."""
+    newest_of: PackOrigin | None = None
+    """Where that pack came from, when its newest version is wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +126,8 @@ class _Reader:
         self._once(task, pack.name)
         wanted = "" if task.version in _VERSIONLESS else task.version
         if text := _newer(origin, wanted):
-            self.wanted.bring.append(Bring(text=text, instead=pack, wanted=wanted))
+            origin_of_newest = None if wanted else origin
+            self.wanted.bring.append(Bring(text=text, instead=pack, newest_of=origin_of_newest))
             return
         raise UsageError(
             "pack-without-origin",
@@ -133,7 +144,7 @@ class _Reader:
             text = _newer(origin, "")
             if text:
                 self._once(Task(kind=TaskKind.UPDATE, subject=pack.name), pack.name)
-                self.wanted.bring.append(Bring(text=text, instead=pack))
+                self.wanted.bring.append(Bring(text=text, instead=pack, newest_of=origin))
             else:
                 self._say(
                     "pack-without-origin", f"{pack.name} is left as it is: nobody knows its origin.", pack
@@ -249,9 +260,7 @@ def _newer(origin: PackOrigin, wanted: str) -> str:
     if origin.kind == REGISTRY:
         return f"{origin.id}@nightly"
     assert origin.kind in (GIT, NIGHTLY)  # noqa: S101 - there are no others
-    url = origin.url.replace("://***@", "://")  # What was a password there is not known any more.
-    if "://" not in url and Path(url).is_absolute():
-        url = Path(url).as_uri()
+    url = repository_url(origin)
     ref = "" if wanted == "nightly" else wanted or origin.branch
     return f"git+{url}@{ref}" if "://" in url and ref else f"git+{url}" if "://" in url else _scp(url, ref)
 

@@ -52,13 +52,18 @@ class Fetching:
         if wanted.bring:
             self.report.stage("fetch", "Fetching sources")
         # Each in a folder of its own: two sources may have the same name.
-        fetched = [self._one(each, aside / str(number)) for number, each in enumerate(wanted.bring) if aside]
+        known = [each.instead for each in wanted.bring if each.instead is not None and self._is_newest(each)]
+        fetched = [
+            self._one(each, aside / str(number))
+            for number, each in enumerate(wanted.bring)
+            if aside and each.instead not in known
+        ]
         # Compared with the user's own files in it: they are no reason to install the same again.
         complete = [each if _same_commit(each) else self._with_own_files(each) for each in fetched]
         current = [each for each in complete if each.instead is not None and self._is_current(each)]
         findings = [
-            Finding(code="already-newest", message=f"{each.name} is up to date.", pack=each.name)
-            for each in current
+            Finding(code="already-newest", message=f"{name} is up to date.", pack=name)
+            for name in (*(pack.name for pack in known), *(each.name for each in current))
         ]
         coming = [each for each in complete if each not in current]
         there = [
@@ -106,6 +111,13 @@ class Fetching:
             version=fetched.version,
             sha256=fetched.sha256,
         )
+
+    def _is_newest(self, bring: Bring) -> bool:
+        """Whether an update would bring what is there, by a look that fetches nothing."""
+        if bring.instead is None or bring.newest_of is None:
+            return False
+        newest = self.site.newest(bring.newest_of, self.cancel)
+        return bool(newest) and newest in {bring.instead.commit, bring.instead.version}
 
     def _is_current(self, each: Brought) -> bool:
         assert each.instead is not None  # noqa: S101 - the caller looked

@@ -105,6 +105,30 @@ def clone(
     return git("rev-parse", "HEAD").stdout.strip()
 
 
+def remote_commit(url: str, ref: str = "", *, cancel: threading.Event | None = None) -> str:
+    """The commit a branch or tag of that repository has now, without a ref that of its default branch.
+
+    Empty where the server has no such ref, or cannot be asked: whoever needs it will meet the reason. Blocks.
+    """
+    protocols = ["https", "http", "ssh", *(["file"] if url.lower().startswith("file://") else [])]
+    wanted = [f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}"] if ref else ["HEAD"]
+    try:
+        listed = _run_git(
+            ("ls-remote", "--", bare(url), *wanted),
+            cwd=Path.cwd(),
+            protocols=protocols,
+            cancel=cancel,
+            timeout=_STATUS_SECONDS,
+            access=clone_access(url),
+        )
+    except (SafeInstallError, OSError):
+        return ""
+    found = {
+        name: commit for commit, _, name in (line.partition("\t") for line in listed.stdout.splitlines())
+    }
+    return next((found[name] for name in wanted if name in found), "")
+
+
 def is_dirty(work_tree: Path) -> bool | None:
     """Whether the work tree differs from its commit; None where there is no repository or git cannot tell.
 

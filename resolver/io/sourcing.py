@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
+from ..core.pack_origin import REGISTRY, PackOrigin, repository_url
 from ..core.registry_judgement import Here, here_of
 from ..core.settings import RegistrySettings
 from ..core.sources import SourceKind
@@ -20,6 +21,7 @@ from ..registry_port import OnBytes
 from ..transaction import fs
 from .environment import read_environment
 from .fetched import FetchedPack
+from .git import remote_commit
 from .pack_origin import read_origin
 from .packs import list_packs
 from .registry.client import RegistryClient
@@ -111,6 +113,16 @@ class Sourcing(Watching):
         """Tell the Registry that a version of it was installed here. Raises nothing."""
         with suppress(SafeInstallError):
             self.registry.count_install(pack, version)
+
+    def newest(self, origin: PackOrigin, cancel: threading.Event | None) -> str:
+        """The version or commit an update would bring; empty where nobody can tell without fetching it."""
+        if origin.kind == REGISTRY:
+            try:
+                return self.registry.newest(origin.id).value.version
+            except SafeInstallError:
+                return ""
+        url = repository_url(origin)
+        return remote_commit(url, origin.branch, cancel=cancel) if url else ""
 
     def make_aside(self) -> Path:
         """A new folder for fetched packs, from which they can be renamed into place."""

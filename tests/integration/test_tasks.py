@@ -14,6 +14,7 @@ from comfyui_safe_install.resolver.engine.applying import Applied
 from comfyui_safe_install.resolver.engine.planned import Options, Planned
 from comfyui_safe_install.resolver.errors import SafeInstallError
 from comfyui_safe_install.tests.kit.installation import Installation, differences
+from comfyui_safe_install.tests.kit.registry_server import RegistryServer, pack_files
 from comfyui_safe_install.tests.kit.repositories import git, make_repository
 
 PYPROJECT = '[project]\nname = "{name}"\nversion = "{version}"\n'
@@ -282,3 +283,35 @@ def test_what_manager_has_put_off_is_said_with_every_plan(here: Installation) ->
         "run `/python -m pip install tool` for other.",
         "run a script.",
     ]
+
+
+def test_packs_of_the_registry_are_updated_to_its_newest_and_looked_at_before_anything_is_fetched(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each from where it came; what is the newest already is not downloaded; the user's files in it stay."""
+    here.have("base", "1.0")
+    here.wheel("needed", "1.0")
+    with RegistryServer() as registry:
+        monkeypatch.setenv("SAFE_INSTALL_REGISTRY", registry.url)
+        registry.publish("flux", "1.0.0", pack_files("flux", "1.0.0"))
+        upstream = make_repository(here.root / "upstream", {"__init__.py": "V = 1\n"})
+        git(here.packs, "clone", "--quiet", upstream.as_uri(), "cloned")
+        pack(here, "local")
+        assert here.run("install", "flux", "--yes").applied
+        (here.packs / "flux" / "mine.json").write_text("{}")
+        asked = len(registry.paths())
+        document = here.run("update", "--yes").document
+        assert document["applied"] is None
+        assert sorted(each["code"] for each in document["plan"]["findings"]) == [
+            "already-newest", "already-newest", "pack-without-origin"
+        ]  # fmt: skip
+        assert not [path for path in registry.paths()[asked:] if path.startswith("/archives/")]
+        before = here.tree()
+        registry.publish("flux", "1.1.0", pack_files("flux", "1.1.0", "needed"))
+        answer = here.run("update", "flux", "--refresh", "--yes")
+        assert answer.applied["operation"] == "update flux"
+        assert 'version = "1.1.0"' in (here.packs / "flux" / "pyproject.toml").read_text()
+        assert (here.packs / "flux" / "mine.json").read_text() == "{}"
+        assert here.versions() == {"base": "1.0", "needed": "1.0"}
+        assert here.run("rollback", "--yes").code == 0
+        assert differences(before, here.tree()) == []
