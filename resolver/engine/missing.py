@@ -206,7 +206,7 @@ class MissingSearch:
 
     def _remarks(self, workflow: Workflow, reports: Sequence[TypeReport]) -> Iterator[Finding]:
         ours = self.sight.comfyui_version
-        if self.running is None and any(report.state is not TypeState.PRESENT for report in reports):
+        if self.running is None:
             yield looked_at_files()
         for report in reports:
             if report.state in ABOUT_STATE:
