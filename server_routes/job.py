@@ -206,8 +206,10 @@ class LiveJob:
         with self._lock:
             if not self.has_ended:
                 progress = wire.Progress(done=done, total=total, unit=unit)
+                is_last = done >= total > 0 and progress != self._view.progress
                 self._view = self._view.model_copy(update={"progress": progress})
-                self._tell()
+                # Before the next stage takes its place.
+                self._tell(at_once=is_last)
 
     def log(self, line: str) -> None:
         """One line of detail."""

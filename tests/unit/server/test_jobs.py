@@ -409,9 +409,15 @@ def test_a_full_disk_stops_neither_the_job_nor_the_next_one(
     room: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Only being asked for needs the disk; what cannot be written down later is told in the log."""
-    go = threading.Event()
-    job = room.ask(_when(go))
-    wait_until(lambda: room.jobs.get(job).state == "running")
+    begun, go = threading.Event(), threading.Event()
+
+    def act(_work: JobWork) -> JobOutcome:
+        begun.set()
+        assert go.wait(10)
+        return DONE
+
+    job = room.ask(act)
+    assert begun.wait(10)  # That it runs is written down by then.
     folder = room.state / "jobs"
     folder.rename(room.state / "away")
     folder.write_text("in the way")
