@@ -90,11 +90,13 @@ def test_whoever_waits_gets_its_turn(here: Installation) -> None:
     with stopped(here, "tried", "install", source, "--yes") as process:
         assert here.run("--wait", "0.3", "install", other, "--yes").error == "busy"
         second = here.start("--wait", "60", "install", other, "--yes")
-        threading.Timer(1.5, process.send_signal, [signal.SIGCONT]).start()
+        assert second.stderr is not None
+        waiting = next(line for line in second.stderr if "Waiting" in line)
+        process.send_signal(signal.SIGCONT)
         assert here.finish(process).code == 0
         answer = here.finish(second)
     assert answer.code == 0, answer
-    assert "Waiting: Safe Install is already at work: install one" in answer.words
+    assert "Waiting: Safe Install is already at work: install one" in waiting
     assert sorted(each.name for each in here.packs.iterdir()) == ["one", "two"]
 
 
