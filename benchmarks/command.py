@@ -29,7 +29,9 @@ CONTENDERS: tuple[Contender, ...] = (
     *comfy_cli.CONTENDERS,
     *pip.CONTENDERS,
 )
-TOPICS = ("plan", "apply", "guard")
+TOPICS = ("plan", "apply", "guard", "hold")
+USUAL = TOPICS[:3]
+"""The last one starts servers, a real ComfyUI too where SAFE_INSTALL_COMFYUI names one."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
             document["apply"] = _apply(workshop, chosen, options)
         if "guard" in options.topics:
             document["guard"] = _guard(workshop, options)
+        if "hold" in options.topics:
+            document["hold"] = _hold(workshop)
     except BenchError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
@@ -55,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("topics", nargs="*", choices=TOPICS, default=list(TOPICS), help="default: all")
+    parser.add_argument(
+        "topics", nargs="*", choices=TOPICS, default=list(USUAL), help=f"default: {' '.join(USUAL)}"
+    )
     parser.add_argument(
         "--sets",
         default="S10,S30",
@@ -118,6 +124,14 @@ def _guard(workshop: Workshop, options: argparse.Namespace) -> list[object]:
     counts = [int(count) for count in options.distributions.split(",") if count]
     rows = bench_guarding(workshop, counts, options.strategies.split(","), options.environment)
     print(guarding_table(rows), flush=True)
+    return [row.to_dict() for row in rows]
+
+
+def _hold(workshop: Workshop) -> list[object]:
+    from .holding.bench import bench_holding, holding_table
+
+    rows = bench_holding(workshop)
+    print(holding_table(rows), flush=True)
     return [row.to_dict() for row in rows]
 
 

@@ -51,6 +51,11 @@ class HoldingIndex(IndexServer):
         self._held: frozenset[str] = frozenset()
         self._go = threading.Event()
 
+    def __enter__(self) -> HoldingIndex:
+        """Start answering."""
+        super().__enter__()
+        return self
+
     @contextmanager
     def hold(self, *wheels: Path) -> Iterator[None]:
         """For as long as this lasts, these do not come."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import shlex
 import signal
 import socket
 import subprocess
@@ -27,6 +28,8 @@ COMFYUI = "SAFE_INSTALL_COMFYUI"
 """Environment variable: the folder of a real ComfyUI to run the same tests on."""
 COMFYUI_PYTHON = "SAFE_INSTALL_COMFYUI_PYTHON"
 """Environment variable: the interpreter that can run it; its packages are never changed."""
+COMFYUI_ARGUMENTS = "SAFE_INSTALL_COMFYUI_ARGUMENTS"
+"""Environment variable: more of its command line, such as `--enable-manager` where that interpreter has Manager."""
 _MANAGED_PYTHON = "SAFE_INSTALL_PYTHON"
 """What our routes manage in place of the interpreter they run in."""
 _LISTENS = "To see the GUI go to"
@@ -171,6 +174,7 @@ def _real(base: Path, arguments: Sequence[str], port: int) -> list[str]:
         str(Path(os.environ[COMFYUI]) / "main.py"),
         *("--cpu", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", str(base)),
         *("--disable-auto-launch", "--database-url", f"sqlite:///{base}/user/comfyui.db"),
+        *shlex.split(os.environ.get(COMFYUI_ARGUMENTS, "")),
         *arguments,
     ]
 

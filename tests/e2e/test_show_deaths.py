@@ -100,6 +100,7 @@ def _kill_amid_the_swap(ground: Ground, source: str) -> dict[str, Any] | None:
     """The job, where the host was killed between the first move and the commit."""
     known = set((ground.state / "transactions").glob("2*/journal.jsonl"))
     accepted = ground.install(source)
+    journal = None
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         journal = journal_of(ground, known)
