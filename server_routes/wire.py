@@ -100,6 +100,8 @@ class PackChange(Answer):
     action: str
     before: str = Field(default="", alias="from")
     after: str = Field(default="", alias="to")
+    sha256: str = ""
+    """Of the Registry's archive it comes from; empty for what comes from elsewhere."""
 
 
 class Change(Answer):
@@ -677,6 +679,8 @@ class SnapshotPack(Answer):
     dirty: bool | None
     disabled: bool
     digest: str
+    source: str = ""
+    """What installs this very version again, for packs of the Registry: `id@version#sha256=...`."""
 
 
 class Snapshot(SnapshotSummary):
@@ -758,6 +762,73 @@ class RestoreRequest(Body):
     ui_id: Name = ""
 
 
+# --- beside ComfyUI-Manager -----------------------------------------------------------------------------------
+
+
+class QueueQuery(Query):
+    """Whose tasks, and which of them."""
+
+    client_id: str = Field(default="", max_length=200)
+    ui_id: str = Field(default="", max_length=200)
+    max_items: int = Field(default=100, ge=1, le=1000)
+    offset: int = Field(default=0, ge=0)
+
+
+class QueueStatus(Answer):
+    """How much there is to do, as Manager says it (4.3, `QueueStatus`)."""
+
+    total_count: int
+    done_count: int
+    in_progress_count: int
+    pending_count: int
+    is_processing: bool
+    client_id: str | None = None
+
+
+class TaskHistoryItem(Answer):
+    """How a task ended, as Manager says it (4.3, `TaskHistoryItem`)."""
+
+    ui_id: str
+    client_id: str
+    kind: str
+    timestamp: str
+    result: str
+    status: TaskStatus | None = None
+    batch_id: str
+    """The job it was a part of: all tasks of a job are one change."""
+    end_time: str | None = None
+
+
+class QueueHistory(Answer):
+    """How tasks ended, by their `ui_id`, newest first."""
+
+    history: dict[str, TaskHistoryItem]
+
+
+class ManagerSnapshotRequest(Body):
+    """Going back to what a snapshot of Manager names."""
+
+    snapshot: dict[str, JsonValue]
+    """What is in its file."""
+    plan: bool = False
+    """Only say what it takes."""
+    allow: Annotated[list[Consent], Field(max_length=5)] = []
+    agree: Name = ""
+    at_next_start: bool = False
+    client_id: Name = ""
+    ui_id: Name = ""
+
+
+class ManagerSnapshotAccepted(Answer):
+    """What it asks for is in the queue, as far as it can be."""
+
+    id: str
+    """Of the job; empty where everything is so already."""
+    job: Job | None
+    left_out: list[str]
+    """What of it is not done, in words."""
+
+
 # --- restart --------------------------------------------------------------------------------------------------
 
 
@@ -811,7 +882,7 @@ class MissingCandidate(Answer):
     name: str
     why: list[str]
     """How that is known: workflow-id, workflow-repository, manager-known, installed-files, registry, manager-preempted,
-    manager-listed, manager-pattern, well-known, needed-anyway, chosen."""
+    manager-listed, manager-pattern, manager-likeness, well-known, needed-anyway, chosen."""
     version: str = ""
     """What the workflow was made with: a version or a commit."""
     repository: str = ""
@@ -840,7 +911,7 @@ class MissingPack(MissingCandidate):
 
 
 class MissingChoice(Answer):
-    """Node types that the same several packs bring; the user says which it is to be, by `choose`."""
+    """Node types that the same packs bring or may bring; the user says which it is to be, by `choose`."""
 
     types: list[str]
     options: list[MissingCandidate]

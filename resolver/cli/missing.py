@@ -62,7 +62,7 @@ def _choice_needed(choices: tuple[Choice, ...]) -> RefusedError:
     names = ", ".join(each.types[0] for each in choices)
     return RefusedError(
         "choice-needed",
-        f"Several packs bring the same nodes, and only you can say which is meant: {names}. Nothing was changed.",
+        f"Only you can say which pack is meant for {names}. Nothing was changed.",
         context={each.types[0]: ", ".join(option.subject for option in each.options) for each in choices},
         hints=(Hint("choose-a-pack", f"Repeat with {example} (or another of them)."),),
     )

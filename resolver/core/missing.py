@@ -21,7 +21,7 @@ class TypeState(str, Enum):
     ENABLE = "enable"
     UPDATE = "update"
     CHOICE = "choice"
-    """Several packs bring it, and it is the user's to say which."""
+    """Several packs bring it, or one may: it is the user's to say."""
     FAILED = "failed"
     """Its pack is installed and could not be loaded."""
     ABSENT = "absent"
@@ -65,7 +65,9 @@ class Why(str, Enum):
     """Manager's map, where it says that the type is this pack's though others have it too."""
     MANAGER_LISTED = "manager-listed"
     MANAGER_PATTERN = "manager-pattern"
-    """Manager's map, by the look of the name."""
+    """Manager's map, by how the name begins or ends."""
+    MANAGER_LIKENESS = "manager-likeness"
+    """Manager's map, by something in the name: a guess, so the user is asked."""
     WELL_KNOWN = "well-known"
     """A node that only the pack's web page draws, found in very many workflows."""
     NEEDED_ANYWAY = "needed-anyway"
@@ -143,7 +145,7 @@ class PackWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Node types that the same several packs bring."""
+    """Node types that the same packs bring or may bring."""
 
     types: tuple[str, ...]
     options: tuple[Candidate, ...]

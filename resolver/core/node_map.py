@@ -16,9 +16,9 @@ from ..errors import Hint
 from .node_patterns import NodePattern, node_pattern
 from .types import Finding
 
-LISTED, PREEMPTED, PATTERN = "listed", "preempted", "pattern"
-"""How a pack is known to bring a type: by name; by name, and the type is its own though others have it too; by the
-look of the name."""
+LISTED, PREEMPTED, PATTERN, LIKENESS = "listed", "preempted", "pattern", "likeness"
+"""How a pack is known to bring a type: by name; by name, and the type is its own though others have it too; by how its
+name begins or ends; by something in its name, which is no more than a guess."""
 
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.\-]+(?::\d+)?/[A-Za-z0-9._~%/+\-]+")
 _CORE = re.compile(r"https://github\.com/(?:comfyanonymous|comfy-org)/ComfyUI/?", re.IGNORECASE)
@@ -70,10 +70,12 @@ class NodeMap:
         """
         for how, addresses in ((PREEMPTED, self.preempted.get(name)), (LISTED, self.by_type.get(name))):
             if addresses:
-                found = [self.packs[each] for each in addresses]
-                return tuple((each, how) for each in ([each for each in found if each.is_core] or found))
-        fitting = dict.fromkeys(address for pattern, address in self.patterns if pattern.fits(name))
-        return tuple((self.packs[each], PATTERN) for each in fitting)
+                packs = [self.packs[each] for each in addresses]
+                return tuple((each, how) for each in ([each for each in packs if each.is_core] or packs))
+        fitting = [(pattern.anchored, address) for pattern, address in self.patterns if pattern.fits(name)]
+        sure = any(anchored for anchored, _ in fitting)
+        found = dict.fromkeys(address for anchored, address in fitting if anchored == sure)
+        return tuple((self.packs[each], PATTERN if sure else LIKENESS) for each in found)
 
 
 def parse_node_map(maps: Sequence[tuple[str, bytes]], lists: Sequence[tuple[str, bytes]]) -> NodeMap:

@@ -37,6 +37,8 @@ class NodePattern:
     expression: re.Pattern[str]
     repeats: int
     branches: int
+    anchored: bool
+    """Whether it says how a name begins or ends. One that does not, such as `Smart`, fits many a stranger's node."""
 
     def fits(self, name: str) -> bool:
         """Whether the pattern is somewhere in the name; False also where to find out would take too long."""
@@ -76,4 +78,5 @@ def node_pattern(text: str) -> NodePattern | None:
         expression = re.compile(text)
     except (re.error, RecursionError, OverflowError):
         return None
-    return NodePattern(expression, repeats, branches)
+    anchored = text.startswith("^") or (text.endswith("$") and not text.endswith("\\$"))
+    return NodePattern(expression, repeats, branches, anchored)

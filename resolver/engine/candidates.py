@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..core.missing import Candidate, CandidateKind, Why
 from ..core.missing_port import KnowsNodes
-from ..core.node_map import LISTED, PREEMPTED
+from ..core.node_map import LIKENESS, LISTED, PREEMPTED
 from ..core.pack_names import fold_name
 from ..core.pack_origin import same_repository
 from ..core.registry import ACTIVE, NIGHTLY, RegistryPack
@@ -33,7 +33,7 @@ _OFTEN = 2
 _DRAWN = {"SetNode": "kijai/ComfyUI-KJNodes", "GetNode": "kijai/ComfyUI-KJNodes"}
 """Types that a pack's web page alone draws, so that neither the Registry nor Manager's map has them; the workflow says
 nothing of their pack either. Only what is in very many workflows."""
-_HOW = {PREEMPTED: Why.MANAGER_PREEMPTED, LISTED: Why.MANAGER_LISTED}
+_HOW = {PREEMPTED: Why.MANAGER_PREEMPTED, LISTED: Why.MANAGER_LISTED, LIKENESS: Why.MANAGER_LIKENESS}
 
 
 @dataclass(slots=True)

@@ -119,7 +119,7 @@ class MissingSearch:
         if not options:
             drawn = any(self._draws(pack, used.name) for pack, _ in self._installed if not pack.disabled)
             return report(TypeState.FRONT_END if drawn else TypeState.UNKNOWN)
-        if len(options) == 1:
+        if len(options) == 1 and options[0].why != (Why.MANAGER_LIKENESS,):
             return report(options[0].action, *options)
         here = next((each for each in options if not each.action.is_missing), None)
         return report(here.action, here) if here else report(TypeState.CHOICE, *options)

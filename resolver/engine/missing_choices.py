@@ -53,7 +53,9 @@ def settled_by_choice(reports: Sequence[TypeReport], choose: Mapping[str, str]) 
     """With the user's choices, which count for every type with the same options."""
     settled = list(reports)
     for name, pack in choose.items():
-        chosen = next((each for each in settled if each.name == name and len(each.candidates) > 1), None)
+        chosen = next(
+            (each for each in settled if each.name == name and each.state is TypeState.CHOICE), None
+        )
         option = (
             next((each for each in chosen.candidates if _is_called(each, pack)), None) if chosen else None
         )

@@ -131,7 +131,12 @@ def comfyui_older(ours: str, theirs: str) -> Finding:
     return Finding(
         code="workflow-of-newer-comfyui",
         message=f"The workflow was made with ComfyUI {theirs}; this is {ours}.",
-        hints=(Hint("update-comfyui", "If it does not run as it should, update ComfyUI."),),
+        hints=(
+            Hint(
+                "update-comfyui",
+                "If it does not run as it should, or uses nodes nobody knows, update ComfyUI.",
+            ),
+        ),
     )
 
 

@@ -242,6 +242,22 @@ def test_who_preempts_a_type_has_it(bench: Bench) -> None:
     assert [each.subject for each in found.tasks] == ["first", "https://github.com/p/second"]
 
 
+def test_a_likeness_of_names_is_no_more_than_a_guess(bench: Bench) -> None:
+    """Where something in the name is all there is, the user is asked, though there is one pack alone."""
+    bench.map(
+        {
+            "https://github.com/a/smart": [["Known"], {"nodename_pattern": "Smart"}],
+            "https://github.com/b/suffix": [[], {"nodename_pattern": r" \(b\)$"}],
+        }
+    )
+    found = bench.look(queued("SmartThing", "Seed (b)"))
+    assert states(found) == {"SmartThing": "choice", "Seed (b)": "install"}
+    assert bench.look(queued("SmartThing"), choose={"SmartThing": "a/smart"}).tasks
+    assert states(bench.look(queued("SmartThing", "Known"))) == dict.fromkeys(
+        ("SmartThing", "Known"), "install"
+    )
+
+
 def test_nodes_that_name_different_packs(bench: Bench) -> None:
     """Two nodes of one type from two packs by the workflow's own words: a choice as well."""
     bench.registry = FewPacks(packs={"a": pack("a"), "b": pack("b")})

@@ -46,6 +46,9 @@ def test_who_brings_a_type() -> None:
     assert urls(found, "K") == [(CORE, "listed")]
     assert urls(found, "Seed (b)") == [(B, "pattern")]
     assert urls(found, "none") == []
+    loose = the_map({A: [[], {"nodename_pattern": "Smart"}], B: [[], {"nodename_pattern": "^Not"}]})
+    assert urls(loose, "NotSmart") == [(B, "pattern")]
+    assert urls(loose, "TooSmart") == [(A, "likeness")]
     assert found.packs_of("Y")[0][0].title == "The pack A"
 
 
