@@ -60,7 +60,7 @@ def order_of(
             options = replace(options, allowed=options.allowed - {"install-py"})
         change = Wanted(kind=TASKS, options=options, tasks=asked.tasks)
     if not trusted:
-        security.check(_deeds(change), standing_at(desk))
+        check_tiers(change, desk)
     return change_order(
         desk,
         change,
@@ -111,7 +111,7 @@ def restore_order(
     """The order to go back to a snapshot, or to say what that takes."""
     change = Wanted(kind=ROLLBACK, options=Options(at_next_start=request.at_next_start), snapshot=snapshot)
     if not trusted:
-        security.check(_deeds(change), standing_at(desk))
+        check_tiers(change, desk)
     ui_ids = (request.ui_id,) if request.ui_id else ()
     return change_order(
         desk,
@@ -121,6 +121,11 @@ def restore_order(
         ui_ids=ui_ids,
         client=request.client_id,
     )
+
+
+def check_tiers(change: Wanted, desk: Desk) -> None:
+    """Raise the RefusedError of `security` where this may not be asked for over HTTP here. Blocks."""
+    security.check(_deeds(change), standing_at(desk))
 
 
 def _kind_of(change: Wanted) -> str:

@@ -54,5 +54,16 @@ ROUTES = (
     Route("POST", "/workflow/missing", "workflow:missing", "Missing", body="WorkflowRequest"),
     Route("GET", "/registry/search", "registry:search", "RegistryPacks", query="RegistrySearch"),
     Route("GET", "/registry/packs/{id}", "registry:get_pack", "RegistryPackDetail"),
+    # What of ComfyUI-Manager's API tells of tasks, in its own shapes; and its snapshots.
+    Route("GET", "/manager/queue/status", "manager:queue_status", "QueueStatus", query="QueueQuery"),
+    Route("GET", "/manager/queue/history", "manager:queue_history", "QueueHistory", query="QueueQuery"),
+    Route(
+        "POST",
+        "/manager/snapshot",
+        "manager:restore_snapshot",
+        "ManagerSnapshotAccepted",
+        body="ManagerSnapshotRequest",
+        status=202,
+    ),
     Route("POST", "/restart", "restart:restart", "Restarting", body="RestartRequest", status=202),
 )

@@ -87,9 +87,12 @@ def _of_item(kind: str, params: Mapping[str, JsonValue]) -> tuple[Task, bool]:
     if kind in ("uninstall", "disable"):
         name = _read(shapes.NamedPackParams, params).node_name
         return Task(kind=TaskKind(kind), subject=name), False
-    if kind in ("update", "fix"):
-        # What Manager sends as `node_ver` is the version that is there.
-        return Task(kind=TaskKind(kind), subject=_read(shapes.InstalledPackParams, params).node_name), False
+    if kind == "fix":
+        return Task(kind=TaskKind.FIX, subject=_read(shapes.InstalledPackParams, params).node_name), False
+    if kind == "update":
+        newer = _read(shapes.UpdatePackParams, params)
+        version = _checked(newer.version) if newer.version else ""
+        return Task(kind=TaskKind.UPDATE, subject=newer.node_name, version=version), False
     raise UsageError(
         "kind-not-known",
         "There is no such kind of task.",

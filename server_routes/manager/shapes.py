@@ -1,4 +1,4 @@
-"""ComfyUI-Manager's own models (4.3, `data_models/generated_models.py`), where they are read or answered.
+"""ComfyUI-Manager's own models of parameters (4.3, `data_models/generated_models.py`).
 
 Strict where Manager is not: there an unknown channel makes the union of parameters fall through to a model whose
 fields are all optional, the request is taken, and the worker dies of it.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
-from ..wire import Answer, Body, Name, TaskStatus
+from ..wire import Body, Name
 
 Mode = Literal["remote", "local", "cache"]
 Channel = Literal["default", "recent", "legacy", "forked", "dev", "tutorial"]
@@ -42,10 +42,17 @@ class NamedPackParams(Body):
 
 
 class InstalledPackParams(Body):
-    """`update`, `fix`: `node_ver` is the version that is there, not the one that is wanted."""
+    """`fix`: `node_ver` is the version that is there."""
 
     node_name: PackName
     node_ver: Name | None = None
+
+
+class UpdatePackParams(InstalledPackParams):
+    """`update`: `node_ver` is the version that is there, not the one that is wanted."""
+
+    version: Name | None = None
+    """Ours: the version or commit that is wanted; left out, the newest."""
 
 
 class EnablePackParams(Body):
@@ -78,34 +85,3 @@ class InstallRow(Row):
     mode: Mode
     channel: Address
     """A name of Manager's, or the address of a list: that it knows the pack; not where it comes from."""
-
-
-class TaskHistoryItem(Answer):
-    """How a task ended."""
-
-    ui_id: str
-    client_id: str
-    kind: str
-    timestamp: str
-    result: str
-    status: TaskStatus | None = None
-    batch_id: str | None = None
-    end_time: str | None = None
-    params: dict[str, JsonValue] | None = None
-
-
-class QueueStatus(Answer):
-    """How much there is to do."""
-
-    total_count: int
-    done_count: int
-    in_progress_count: int
-    pending_count: int
-    is_processing: bool
-    client_id: str | None = None
-
-
-class QueueHistory(Answer):
-    """How tasks ended, by their `ui_id`."""
-
-    history: dict[str, TaskHistoryItem]

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from comfyui_safe_install.resolver.core.manager_snapshot import read_managers
+from comfyui_safe_install.resolver.core.pack_origin import PackOrigin
 from comfyui_safe_install.resolver.core.tasks import Task, TaskKind
-from comfyui_safe_install.resolver.errors import SafeInstallError
+from comfyui_safe_install.resolver.core.types import Pack
+from comfyui_safe_install.resolver.errors import SafeInstallError, UsageError
 from comfyui_safe_install.server_routes.manager.bodies import read
-from comfyui_safe_install.server_routes.wire import TaskRequest
+from comfyui_safe_install.server_routes.manager.results import queue_history, queue_status
+from comfyui_safe_install.server_routes.wire import Job, QueueQuery, TaskRequest
 
 COMMIT = "0f5a1c2e3b4d5f60718293a4b5c6d7e8f9012345"
 INSTALL = {
@@ -191,3 +195,128 @@ def test_our_own_way_to_name_a_source_is_taken_too() -> None:
     """Whatever the command line takes."""
     (task,) = read(TaskRequest.model_validate(item("install", source="git+https://example.org/a/b@v1"))).tasks
     assert task == Task(kind=TaskKind.INSTALL, subject="git+https://example.org/a/b@v1")
+
+
+def test_an_update_may_name_the_version_that_is_wanted() -> None:
+    """Ours beside Manager's `node_ver`, which tells what is there."""
+    (task,) = read(
+        TaskRequest.model_validate(item("update", node_name="a", node_ver="1.0", version="1.2"))
+    ).tasks
+    assert task == Task(kind=TaskKind.UPDATE, subject="a", version="1.2")
+    assert code(item("update", node_name="a", version="--upload-pack=x")) == "version-not-understood"
+
+
+def job(number: int, state: str, *ui_ids: str, client: str = "me") -> Job:
+    """A job of these tasks."""
+    ended = state in {"done", "refused"}
+    status = {
+        "status_str": "success" if state == "done" else "error",
+        "completed": True,
+        "messages": ["Words."],
+    }
+    return Job.model_validate(
+        {
+            "id": f"j{number}", "kind": "install", "state": state, "ui_ids": list(ui_ids), "client_id": client,
+            "cancellable": False, "created": "2026-01-01T00:00:00.000Z",
+            "ended": "2026-01-01T00:01:00.000Z" if ended else "", "status": status if ended else None,
+        }
+    )  # fmt: skip
+
+
+def test_jobs_are_told_in_managers_shapes() -> None:
+    """Each task of a job counts, all of a job end alike, and a client sees its own."""
+    jobs = [
+        job(4, "queued", "e"),
+        job(3, "running", "c", "d"),
+        job(2, "refused", "b", client="you"),
+        job(1, "done", "a"),
+    ]
+    assert queue_status(jobs).model_dump() == {
+        "total_count": 3, "done_count": 2, "in_progress_count": 2, "pending_count": 1, "is_processing": True,
+        "client_id": None,
+    }  # fmt: skip
+    assert queue_status(jobs, "you").done_count == 1
+    history = queue_history(jobs, QueueQuery()).history
+    assert {name: each.result for name, each in history.items()} == {"b": "Words.", "a": "success"}
+    assert history["a"].batch_id == "j1"
+    assert list(queue_history(jobs, QueueQuery(ui_id="a", client_id="me")).history) == ["a"]
+    assert list(queue_history(jobs, QueueQuery(offset=1, max_items=1)).history) == ["a"]
+
+
+HASH = "0f5a1c2e3b4d5f60718293a4b5c6d7e8f9012345"
+
+
+def known(*packs: tuple[str, str, str, dict[str, Any]]) -> list[tuple[Pack, PackOrigin]]:
+    """(name, kind of origin, version or commit, more) of packs that are there."""
+    found = []
+    for name, kind, version, more in packs:
+        pack = Pack(
+            name=name, path=f"/nodes/{name}{'@' if more.get('disabled') else ''}",
+            version=version if kind == "registry" else "", commit=version if kind == "git" else "", **more,
+        )  # fmt: skip
+        url = f"https://example.org/a/{name}" if kind == "git" else ""
+        found.append((pack, PackOrigin(kind=kind, id=name.lower() if kind == "registry" else "", url=url)))
+    return found
+
+
+def test_a_snapshot_of_manager_is_one_change() -> None:
+    """What it names is switched, installed, enabled; what it does not name is disabled; the rest is told."""
+    document = {
+        "comfyui": HASH,
+        "cnr_custom_nodes": {"same": "1.0.0", "older": "1.0.0", "missing": "2.0.0", "asleep": "3.0.0"},
+        "git_custom_nodes": {
+            "https://example.org/a/Clone.git": {"hash": HASH, "disabled": False},
+            "https://example.org/a/Off": {"hash": HASH, "disabled": True},
+            "https://example.org/a/New": {"hash": HASH, "disabled": False},
+            "/srv/local/repo": {"hash": HASH, "disabled": False},
+        },
+        "file_custom_nodes": [
+            {"filename": "one.py", "disabled": True},
+            {"filename": "gone.py", "disabled": False},
+        ],
+        "pips": {"numpy==1.26": ""},
+    }
+    packs = known(
+        ("same", "registry", "1.0.0", {}),
+        ("Older", "registry", "1.1.0", {}),
+        ("asleep", "registry", "3.0.0", {"disabled": True}),
+        ("Clone", "git", "ffffffffff", {}),
+        ("Off", "git", HASH, {}),
+        ("surplus", "registry", "1.0.0", {}),
+        ("mine", "local", "", {}),
+        ("ComfyUI-Manager", "git", HASH, {}),
+        ("one", "local", "", {"is_file": True}),
+    )
+    wish = read_managers(document, packs)
+    assert [(task.kind.value, task.subject, task.version) for task in wish.tasks] == [
+        ("update", "Older", "1.0.0"),
+        ("install", "missing@2.0.0", ""),
+        ("enable", "asleep", "3.0.0"),
+        ("update", "Clone", HASH),
+        ("disable", "Off", ""),
+        ("install", f"git+https://example.org/a/New@{HASH}", ""),
+        ("disable", "one", ""),
+        ("disable", "surplus", ""),
+    ]
+    assert [words for words in ("pip packages", "/srv/local", "gone.py", "ComfyUI itself") if not any(
+        words in left for left in wish.left_out
+    )] == []  # fmt: skip
+    assert read_managers({"custom_nodes": {"cnr_custom_nodes": {}, "git_custom_nodes": {}}}, []).tasks == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"cnr_custom_nodes": {"../x": "1.0.0"}},
+        {"cnr_custom_nodes": {"x": "1.0.0; rm"}},
+        {"git_custom_nodes": {"https://example.org/a/b": {"hash": "HEAD~1"}}},
+        {"git_custom_nodes": {"https://example.org/a/b": None}},
+        {"cnr_custom_nodes": {}, "file_custom_nodes": [1]},
+    ],
+)
+def test_what_is_no_snapshot_of_manager_is_refused(document: dict[str, Any]) -> None:
+    """Before anything is looked up."""
+    with pytest.raises(UsageError) as caught:
+        read_managers(document, [])
+    assert caught.value.code == "manager-snapshot-not-understood"
