@@ -21,6 +21,7 @@ from ..resolver.errors import (
     one_line,
     redact,
 )
+from .guard import ANSWER_HEADERS
 
 _LOG = logging.getLogger("safe_install")
 
@@ -73,10 +74,7 @@ def text_of(model: BaseModel) -> str:
 
 def success(text: str, status: int) -> web.Response:
     """The response with that JSON text."""
-    # What is asked again is to be seen anew, and a token must not lie in any cache.
-    return web.Response(
-        text=text, status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return web.Response(text=text, status=status, content_type="application/json", headers=ANSWER_HEADERS)
 
 
 def failure(error: Exception) -> web.Response:

@@ -105,7 +105,10 @@ def test_our_page_gets_through(server: Running, prefix: str) -> None:
     page = [("Host", place(server)), ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "cors")]
     got = send(server.url, "GET", f"{prefix}/token", page)
     assert got.status == 200
-    assert {name.lower(): value for name, value in got.headers.items()}["cache-control"] == "no-store"
+    told = {name.lower(): value for name, value in got.headers.items()}
+    assert told["cache-control"] == "no-store"
+    assert told["cross-origin-resource-policy"] == "same-origin"
+    assert told["x-content-type-options"] == "nosniff"
     token = (got.json()["header"], got.json()["token"])
     done = send(
         server.url,
