@@ -49,6 +49,7 @@ class Sourcing(Watching):
         super().__init__(workspace, python)
         self._registry = registry
         self._asks_anew = refresh
+        self._client: RegistryClient | None = None
         self._scratch: Path | None = None
 
     @property
@@ -69,7 +70,9 @@ class Sourcing(Watching):
     @property
     def registry(self) -> RegistryClient:
         """The Registry, asked as the settings say. Raises UsageError `settings-invalid`."""
-        return open_registry(self.cache, self._registry, refresh=self._asks_anew)
+        if self._client is None:
+            self._client = open_registry(self.cache, self._registry, refresh=self._asks_anew)
+        return self._client
 
     def here(self) -> Here:
         """What packs of the Registry are judged against."""

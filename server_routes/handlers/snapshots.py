@@ -187,6 +187,7 @@ def _whole(session: Session, snapshot: Snapshot) -> wire.Snapshot:
                     "dirty": each.pack.dirty,
                     "disabled": each.pack.disabled,
                     "digest": each.digest,
+                    "source": each.source,
                 }
                 for each in snapshot.packs
             ],

@@ -19,7 +19,10 @@ def registry(scene: Scene) -> Iterator[RegistryServer]:
     """A Registry with a pack in two versions; the host's settings name it."""
     with RegistryServer() as server:
         server.publish("flux-tools", "1.0.0", pack_files("flux-tools", "1.0.0"))
-        large = {**pack_files("flux-tools", "1.1.0", "needed"), "weights.bin": os.urandom(3 * server.chunk)}
+        large: dict[str, str | bytes] = {
+            **pack_files("flux-tools", "1.1.0", "needed"),
+            "weights.bin": os.urandom(3 * server.chunk),
+        }
         server.publish("flux-tools", "1.1.0", large)
         server.has_nodes("flux-tools", "1.1.0", "FluxLoader")
         server.add_pack("bad-pack", status="NodeStatusBanned")

@@ -218,9 +218,13 @@ class RegistryClient(Conversation):
         if self.offline or self.is_down:
             return
         path = f"/nodes/{_part(pack)}/install"
+        # Nobody waits long for a courtesy.
+        brief = replace(
+            self, patience=replace(self.patience, connect_seconds=5, silent_seconds=5, answer_seconds=8)
+        )
         with suppress(SafeInstallError, OSError):
             # Once: a count that may have arrived is not sent again.
-            self.converse(lambda web: web.ask(path, [("version", version)], tries=1))
+            brief.converse(lambda web: web.ask(path, [("version", version)], tries=1))
 
     def download(
         self,
