@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def _demo(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.wait()
 
 
+@pytest.mark.skipif(not shutil.which("curl") or not shutil.which("bash"), reason="no curl or no bash here")
 def test_the_printed_lines_work_and_the_workspace_goes(tmp_path: Path) -> None:
     """A plan, an install and a rollback pasted into a shell succeed; SIGTERM ends it with 0 and removes all."""
     with _demo(tmp_path) as demo:
