@@ -10,13 +10,13 @@ import pytest
 
 from comfyui_safe_install.resolver.engine.starts_report import starts_report
 from comfyui_safe_install.server_routes.wire import Starts
+from comfyui_safe_install.tests.kit.comfy import put_product_in
 from comfyui_safe_install.tests.kit.installation import Installation, differences
 from comfyui_safe_install.tests.kit.package import ROOT
 from comfyui_safe_install.tests.kit.whole_start import (
     KILLERS,
     Started,
     begin_start,
-    comfy_entry,
     end_start,
     marks,
     pack_that,
@@ -33,7 +33,7 @@ def hosted(here: Installation) -> Installation:
     here.have("base", "1.0")
     here.wheel("base", "2.0")
     write_host(here)
-    comfy_entry(here)
+    put_product_in(here.comfy, name="safe-install")
     return here
 
 
@@ -123,7 +123,7 @@ def test_starts_without_a_server_count_neither_way(hosted: Installation) -> None
     assert marks(hosted) == ["unwatched"] * 2
     assert [start(hosted, quick=True).code for _ in range(2)] == [0, 0]
     assert marks(hosted) == ["unwatched"] * 2
-    program = ("-B", "-c", "import sys; sys.path.insert(0, ''); import main")
+    program = ("-c", "import sys; sys.path.insert(0, ''); import main")
     assert [start(hosted, options=program).code for _ in range(2)] == [0, 0]
     assert marks(hosted) == ["unwatched"] * 2
     again = start(hosted)
@@ -142,7 +142,7 @@ def test_a_start_that_executes_itself_anew_did_not_die(hosted: Installation) -> 
         "again = int(os.environ.get('AGAIN', '0'))\n"
         "if again < 3:\n"
         "    os.environ['AGAIN'] = str(again + 1)\n"
-        "    os.execv(sys.executable, [sys.executable, '-B', *sys.argv])\n"
+        "    os.execv(sys.executable, [sys.executable, *sys.argv])\n"
         "session = os.environ.get('__COMFY_CLI_SESSION__')\n"
         "if session:\n"
         "    open(session + '.reboot', 'w').close()\n"

@@ -11,7 +11,6 @@ import subprocess
 import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .installation import Installation
@@ -143,7 +142,7 @@ def write_host(here: Installation, folder_paths: str = FOLDER_PATHS + SYSTEM_USE
 def begin_start(
     here: Installation,
     *,
-    options: Sequence[str] = ("-B",),
+    options: Sequence[str] = (),
     backwards: bool = False,
     server: bool = True,
     quick: bool = False,
@@ -159,11 +158,13 @@ def begin_start(
     chosen = {"backwards": backwards, "server": server, "quick": quick, "then": then}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PYTHON"))}
     uv = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
+    # Kept elsewhere, so that nothing is compiled twice and no tree differs by it.
+    compiled = {"PYTHONPYCACHEPREFIX": str(here.root / "bytecode")}
     lent = {"PYTHONPATH": sysconfig.get_path("purelib")} if with_packages else {}
     return subprocess.Popen(
         [str(here.venv.python), *options, "main.py"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here.comfy,
-        env={**kept, **uv, **lent, "HOST_OPTIONS": json.dumps(chosen), **(environment or {})},
+        env={**kept, **uv, **lent, **compiled, "HOST_OPTIONS": json.dumps(chosen), **(environment or {})},
     )  # fmt: skip
 
 
@@ -194,10 +195,3 @@ def pack_that(here: Installation, name: str, code: str, *requirements: str) -> s
         f"    {line}\n" for line in code.splitlines()
     )
     return here.source(name, *requirements, files={"__init__.py": f"{guarded}NODE_CLASS_MAPPINGS = {{}}\n"})
-
-
-def comfy_entry(here: Installation, name: str = "safe-install") -> Path:
-    """Put the product in as a pack, and return its folder."""
-    from .comfy import put_product_in
-
-    return put_product_in(here.comfy, name=name)
