@@ -132,6 +132,24 @@ def test_the_real_manager_is_offered_our_functions_and_cannot_break_core(scene: 
     host.stop()
 
 
+def test_what_the_real_manager_does_past_us_is_noticed_with_its_name(scene: Scene) -> None:
+    """A pack of the Registry and what it requires, installed by Manager's own calls: a drift, and a way back."""
+    here = scene.here
+    here.wheel("theirs", "1.0")
+    folder = place(scene, "tracked", "theirs")
+    (folder / "pyproject.toml").write_text('[project]\nname = "tracked"\nversion = "1.0.0"\n')
+    (folder / ".tracking").write_text("__init__.py\nrequirements.txt\npyproject.toml")
+    host = scene.start()
+    state_of(host, taken=False)
+    assert host.post("/window/install", {"id": "tracked", "path": str(folder)}).json()["answer"] is True
+    assert here.versions()["theirs"] == "1.0"
+    items = {each["name"]: each for each in host.get("./status?drift=true").json()["drift"]["items"]}
+    assert {"tracked", "theirs"} <= items.keys()
+    assert "ComfyUI-Manager" in items["tracked"]["who"], items
+    assert items["theirs"]["who"], items
+    host.stop()
+
+
 def test_an_install_of_the_real_manager_goes_through_us_where_the_user_wants_it(scene: Scene) -> None:
     """The very function it calls is answered by us, with a transaction that can be taken back."""
     here = scene.here
@@ -140,7 +158,7 @@ def test_an_install_of_the_real_manager_goes_through_us_where_the_user_wants_it(
     host = scene.start()
     state_of(host, taken=True)
     assert host.post("/window/install", {"id": "other", "path": str(good)}).json()["answer"] is True
-    assert here.versions() == {"engine": "1.0", "tool": "1.0"}
+    assert here.versions()["tool"] == "1.0"
     (history, *_) = here.run("history").document["transactions"]
     assert history["operation"] == "fix other"
     bad = here.packs / "bad"
