@@ -190,7 +190,8 @@ def _kept(
         return PackKept(folder=Path(elsewhere), ways_back=((Path(elsewhere), place),)), "it is moved back"
     payload = site.find_pack(wanted, snapshot.created)
     if payload is None:
-        return None, "its files were not kept"
+        again = f"; `safe-install install {wanted.source}` brings this version" if wanted.source else ""
+        return None, f"its files were not kept{again}"
     # It may have been put aside from another place than where it lay then: disabled since, for instance.
     ways = tuple((source, place) for source, _ in payload.ways_back)
     return PackKept(folder=payload.folder, ways_back=ways), "its files were kept"

@@ -110,6 +110,8 @@ def test_what_was_installed_is_recorded_so_that_it_can_be_had_again(
 def test_a_newer_version_takes_the_place_of_the_older(bench: Installation, registry: RegistryServer) -> None:
     """Whatever its folder is called, with what the user keeps in it; there is no second copy."""
     bench.run("install", "flux-tools@1.0.0", "--yes")
+    assert bench.run("update", "--yes").applied["operation"] == "update flux-tools"
+    assert bench.run("rollback", "--yes").code == 0
     (bench.packs / "flux-tools").rename(bench.packs / "My_Flux")
     (bench.packs / "My_Flux" / "models.txt").write_text("mine")
 
@@ -122,7 +124,7 @@ def test_a_newer_version_takes_the_place_of_the_older(bench: Installation, regis
     assert (bench.packs / "My_Flux" / "models.txt").read_text() == "mine"
     assert "models.txt" not in (bench.packs / "My_Flux" / ".tracking").read_text()
     assert bench.run("install", "flux-tools", "--yes").document["applied"] is None, "it is up to date"
-    assert registry.installs["flux-tools@1.1.0"] == 1
+    assert registry.installs["flux-tools@1.1.0"] == 2
 
 
 def test_the_same_pack_from_elsewhere_is_replaced_loudly(
