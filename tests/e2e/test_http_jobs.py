@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from comfyui_safe_install.tests.kit.installation import Installation, difference
 from comfyui_safe_install.tests.kit.waiting import wait_until
 
 from .conftest import MakeScene, Scene
-from .hosts import Running
+from .hosts import Running, interrupt
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +22,8 @@ def hanging(make_scene: MakeScene, kind: str) -> Iterator[tuple[Scene, HangingIn
     """A scene whose index never finishes sending a wheel, until it is let go."""
     scene = make_scene(kind)
     scene.here.have("settled", "1.0")  # An empty environment is taken for a broken one.
-    for name in (
-        "one",
-        "other",
-        "two",
-    ):  # Each is asked for once: the index then holds back its metadata too.
+    # Each is asked for once: the index then holds back its metadata too.
+    for name in ("one", "other", "three", "two"):
         scene.here.wheel(name, "1.0")
     with HangingIndex(scene.here.dists) as index:
         yield scene, index
@@ -105,15 +103,30 @@ def test_what_another_process_does_is_waited_for_and_then_named(
         process.communicate(timeout=60)
 
 
-def test_a_killed_host_finds_its_job_interrupted_and_everything_as_before(
+def test_ctrl_c_ends_the_host_at_once_and_puts_everything_back_first(
     hanging: tuple[Scene, HangingIndex], slow_host: Running
+) -> None:
+    """The job is cancelled on the way out, and known as such at the next start."""
+    scene, _ = hanging
+    here, before = scene.here, scene.here.tree()
+    job = install(slow_host, here, "Three")
+    interrupt(slow_host)
+    assert differences(before, here.tree()) == []
+    assert here.leftovers() == []
+    kept = json.loads((here.state / "jobs" / f"{job}.json").read_text(encoding="utf-8"))
+    assert kept["job"]["state"] == "cancelled", kept
+
+
+def test_a_killed_host_finds_its_job_interrupted_and_everything_as_before(
+    hanging: tuple[Scene, HangingIndex],
 ) -> None:
     """kill -9 in the middle of a download: the next start heals, and the job says what became of it."""
     scene, index = hanging
     here, before = scene.here, scene.here.tree()
-    job = install(slow_host, here, "Two")
-    waits = slow_host.post("./snapshots", {}).json()["id"]
-    slow_host.kill()
+    host = scene.start(environment={"UV_DEFAULT_INDEX": index.url})
+    job = install(host, here, "Two")
+    waits = host.post("./snapshots", {}).json()["id"]
+    host.kill()
     again = scene.start(environment={"UV_DEFAULT_INDEX": index.url})
     found = again.get(f"./jobs/{job}").json()
     assert found["state"] == "interrupted"
