@@ -162,11 +162,11 @@ def _command(place: Place, transaction: str) -> list[str]:
 
 def _interpreter_options() -> list[str]:
     """As the host was started, so that the child sees the same packages."""
-    if sys.flags.isolated:
-        return ["-I"]
-    options = ["-E"] if sys.flags.ignore_environment else []
-    options += ["-s"] if sys.flags.no_user_site else []
-    return [*options, *(["-B"] if sys.flags.dont_write_bytecode else [])]
+    flags = sys.flags
+    options = {"-B": flags.dont_write_bytecode, "-I": flags.isolated}
+    if not flags.isolated:
+        options |= {"-E": flags.ignore_environment, "-s": flags.no_user_site}
+    return [name for name, is_set in options.items() if is_set]
 
 
 def _by_the_standard_library(place: Place, healing: Healing, last: TransactionRecord) -> Healing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from comfyui_safe_install.tests.kit.comfy import put_product_in
 from comfyui_safe_install.tests.kit.installation import Installation, differences
 from comfyui_safe_install.tests.kit.package import ROOT
 from comfyui_safe_install.tests.kit.whole_start import (
+    FOLDER_PATHS,
     KILLERS,
+    SYSTEM_USER,
     Started,
     begin_start,
     end_start,
@@ -44,7 +47,7 @@ def install(here: Installation, name: str, code: str, *requirements: str) -> str
     )
 
 
-def die(here: Installation, times: int = 1, **options: bool) -> Started:
+def die(here: Installation, times: int = 1, **options: Any) -> Started:
     """So many starts, which all die; the last."""
     ended = [start(here, **options) for _ in range(times)]
     assert not any(each.up for each in ended), ended
@@ -52,10 +55,19 @@ def die(here: Installation, times: int = 1, **options: bool) -> Started:
 
 
 @pytest.mark.parametrize(
-    ("killer", "backwards"), [("sys.exit", False), ("segfault", True), ("os._exit", False)]
+    ("killer", "backwards", "host"),
+    [
+        ("sys.exit", False, FOLDER_PATHS + SYSTEM_USER),
+        ("segfault", True, FOLDER_PATHS + SYSTEM_USER),
+        ("os._exit", False, FOLDER_PATHS),
+    ],
+    ids=["sys.exit", "segfault", "os._exit"],
 )
-def test_the_third_start_heals_and_comes_up(killer: str, backwards: bool, hosted: Installation) -> None:
+def test_the_third_start_heals_and_comes_up(
+    killer: str, backwards: bool, host: str, hosted: Installation
+) -> None:
     """A pack that ends the host at import is taken back with all it brought, whether it comes before or after us."""
+    write_host(hosted, host)
     before = hosted.tree()
     change = install(hosted, "killer", KILLERS[killer], "base==2.0")
     assert "takes" not in die(hosted, backwards=backwards).log
@@ -244,7 +256,7 @@ def test_the_change_is_taken_back_though_no_package_can_be_imported(hosted: Inst
     before = hosted.tree()
     install(hosted, "killer", KILLERS["os._exit"], "base==2.0")
     hosted.compile()
-    options = {"with_packages": False, "server": False}
+    options: dict[str, Any] = {"options": ("-I", "-B"), "server": False}
     die(hosted, 2, **options)
     healed = start(hosted, **options)
     assert healed.up, healed
@@ -270,6 +282,19 @@ def test_where_nothing_can_be_taken_back_it_is_said_what_to_type(hosted: Install
     for _ in range(3):
         log = die(hosted, with_packages=False, server=False).log
     assert "failed 3 times" in log
+
+
+def test_a_full_disk_keeps_nobody_from_starting(hosted: Installation) -> None:
+    """No mark can be made and nothing taken back then: both is said, and the host goes on; later it heals."""
+    before = hosted.tree()
+    install(hosted, "killer", KILLERS["os._exit"])
+    die(hosted, 2)
+    full = die(hosted, full_disk=True)
+    assert full.code == 0  # As far as the pack that ends it.
+    assert "The state folder cannot be written" in full.log
+    assert "cannot be watched" in full.log
+    assert start(hosted).up
+    assert differences(before, hosted.tree()) == []
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")

@@ -35,6 +35,9 @@ import importlib.util, json, logging, os, sys, types
 options = json.loads(os.environ["HOST_OPTIONS"])
 logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
 sys.path.insert(0, os.getcwd())
+if options["full_disk"]:
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 import folder_paths
 cli_args = types.ModuleType("comfy.cli_args")
 cli_args.args = types.SimpleNamespace(quick_test_for_ci=options["quick"])
@@ -147,15 +150,16 @@ def begin_start(
     server: bool = True,
     quick: bool = False,
     then: str = "",
+    full_disk: bool = False,
     with_packages: bool = True,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
     """A start that is under way.
 
-    `then`: code the server runs once it is up. `with_packages`: what ours stands on, which the environment of a
-    test lacks.
+    `then`: code the server runs once it is up. `full_disk`: no file can grow. `with_packages`: what ours stands
+    on, which the environment of a test lacks.
     """
-    chosen = {"backwards": backwards, "server": server, "quick": quick, "then": then}
+    chosen = {"backwards": backwards, "server": server, "quick": quick, "then": then, "full_disk": full_disk}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PYTHON"))}
     uv = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
     # Kept elsewhere, so that nothing is compiled twice and no tree differs by it.
