@@ -11,6 +11,7 @@ asking; the token, whatever cannot read an answer of ours. In-process callers do
 from __future__ import annotations
 
 import hmac
+import logging
 import re
 import secrets
 import socket
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from ..resolver.errors import Hint, RefusedError
+from ..resolver.errors import Hint, RefusedError, UsageError
 from .authority import Authority, read_authority, read_name, read_origin
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ _HEADER_NAMES = {
     "tokens": TOKEN_HEADER,
 }
 _LONGEST_SHOWN = 100
+
+_LOG = logging.getLogger("safe_install")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +126,18 @@ def facts_of(request: web.Request) -> Facts:
 async def check(request: web.Request, desk: Desk) -> None:
     """Let the caller pass, or raise RefusedError with a code of `judge`. To be called before the body is read.
 
-    The user's settings are read, in a thread, only where a name is not known without them.
-    Raises UsageError `settings-invalid` when they make no sense.
+    The user's settings are read, in a thread, only where a name is not known without them. Where they make no
+    sense they name nobody, and the log says so: the caller may be anybody.
     """
     facts = facts_of(request)
     refusal = judge(facts, Door(token=TOKEN))
     if refusal is not None and refusal.code in ("host-not-allowed", "foreign-origin"):
-        settings = await desk.in_thread(desk.settings)
-        refusal = judge(facts, open_door(TOKEN, desk.host.listens_on, settings.server.hosts))
+        hosts: tuple[str, ...] = ()
+        try:
+            hosts = (await desk.in_thread(desk.settings)).server.hosts
+        except UsageError as error:
+            _LOG.warning("Safe Install: %s", error.message)
+        refusal = judge(facts, open_door(TOKEN, desk.host.listens_on, hosts))
     if refusal is not None:
         raise refusal
 
