@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ...tests.e2e.ground import Ground, lay_ground
-from ...tests.e2e.hosts import kinds
+from ...tests.e2e.hosts import COMFYUI_ARGUMENTS, REAL, kinds
 from ..report import Table
 from ..workshop import Workshop
+from .manager_install import allow_git_urls, manager_installs
 
 _HERE = Path(__file__).parent
 CLIENTS = 50
@@ -70,7 +72,10 @@ def bench_holding(workshop: Workshop, distributions: int = DISTRIBUTIONS) -> lis
 def _ours(ground: Ground, kind: str, distributions: int) -> Iterator[HoldRow]:
     put_probe(ground)
     names = make_wheels(ground, distributions)
-    source = ground.pack("wide-pack", *names, uses="")
+    source = ground.pack("wide-pack", *names)
+    has_manager = kind == REAL and "--enable-manager-legacy-ui" in os.environ.get(COMFYUI_ARGUMENTS, "")
+    if has_manager:
+        allow_git_urls(ground)
     ground.start()
     look(ground)
     time.sleep(REST)
@@ -85,6 +90,8 @@ def _ours(ground: Ground, kind: str, distributions: int) -> Iterator[HoldRow]:
         (f"an install of {distributions} distributions", partial(ground.have, source)),
         ("its rollback", ground.roll_back),
     ]
+    if has_manager:
+        work += manager_installs(ground, names)
     for doing, act in work:
         with reading(ground) as told:
             time.sleep(1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 import time
 from pathlib import Path
@@ -86,3 +87,13 @@ async def tell(_request: web.Request) -> web.Response:
     if not _running:
         _running.append(asyncio.get_running_loop().create_task(_clock.run()))
     return web.json_response(_clock.take())
+
+
+@PromptServer.instance.routes.get("/holding_probe/manager")  # type: ignore[untyped-decorator]
+async def install(request: web.Request) -> web.Response:
+    """What ComfyUI-Manager's queue does with a pack whose files are in place: in a thread, line by line."""
+    cores = (sys.modules.get(f"comfyui_manager.{kind}.manager_core") for kind in ("glob", "legacy"))
+    core = next(each for each in cores if each is not None)
+    path = Path(__file__).parent.parent / request.query["pack"]
+    done = await asyncio.to_thread(core.unified_manager.execute_install_script, "", str(path))
+    return web.json_response({"done": bool(done)}, status=200 if done else 500)
