@@ -46,7 +46,7 @@ def test_what_others_set_meanwhile_stays() -> None:
     with loop_breathing():
         sys.setswitchinterval(0.02)
         gc.set_threshold(1000, 20, 30)
-    assert sys.getswitchinterval() == pytest.approx(0.02)
+    assert sys.getswitchinterval() == pytest.approx(0.02, rel=0.05)
     assert gc.get_threshold() == (1000, 20, 30)
 
 
@@ -54,5 +54,5 @@ def test_a_host_with_shorter_turns_keeps_them() -> None:
     """Turns are made shorter, never longer."""
     sys.setswitchinterval(0.0001)
     with loop_breathing():
-        assert sys.getswitchinterval() == pytest.approx(0.0001)
-    assert sys.getswitchinterval() == pytest.approx(0.0001)
+        assert sys.getswitchinterval() == pytest.approx(0.0001, rel=0.05)
+    assert sys.getswitchinterval() == pytest.approx(0.0001, rel=0.05)
