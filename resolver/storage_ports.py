@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .core.pack_origin import PackOrigin
-from .core.reload import AtStart
+from .core.reload import AtStart, Difference
 from .core.retention import Key, StoredPayload, UsedSpace
 from .core.snapshot import Snapshot
 from .core.types import Finding, Pack
@@ -118,6 +118,9 @@ class KnowsPacks(Protocol):
 
     def marks_at_start(self, tree: Path) -> frozenset[AtStart] | None:
         """What of a pack only a start of ComfyUI brings to life; None where not all of it could be looked at."""
+
+    def difference_of(self, old: Path, new: Path) -> Difference:
+        """How far a pack's new version differs, as far as a ComfyUI that runs would notice."""
 
     def has_local_changes(self, pack: Pack) -> bool | None:
         """Whether files of its repository were changed by hand; None where nobody can tell."""

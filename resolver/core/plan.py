@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .merge import Policy
-from .reload import AtStart, Need, PackMove, Running, least_needed
+from .reload import AtStart, Difference, Need, PackMove, Running, least_needed
 from .types import Change, Decision, Distribution, Environment, Finding, LockedPackage, Wish
 
 
@@ -44,6 +44,8 @@ class PackChange:
     """Of the archive it comes from (`after` then is its id and version in the Registry); empty without one."""
     at_start: frozenset[AtStart] | None = None
     """What of it only a start of ComfyUI, or a new page, brings to life; None where nobody looked."""
+    difference: Difference = Difference.CODE
+    """How far a new version differs from the one it replaces."""
 
     def to_dict(self) -> dict[str, str]:
         """The change as a JSON object."""
@@ -142,6 +144,7 @@ class Plan:
                 name=change.name,
                 comes=change.action not in ("remove", "disable"),
                 at_start=change.at_start,
+                difference=change.difference,
             )
             for change in self.pack_changes
         ]

@@ -36,6 +36,16 @@ class AtStart(str, Enum):
     INSTALL_SCRIPT = "install-script"
 
 
+class Difference(str, Enum):
+    """How far a pack's new version differs from the one whose place it takes."""
+
+    NOTHING = "nothing"
+    PAGES = "pages"
+    """Only files that are served to pages."""
+    CODE = "code"
+    """Anything else, or nobody looked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackMove:
     """One pack that comes, goes, or is replaced, as far as it matters here."""
@@ -45,6 +55,8 @@ class PackMove:
     """False where it only goes, or is disabled."""
     at_start: frozenset[AtStart] | None = None
     """None where nobody looked."""
+    difference: Difference = Difference.CODE
+    """From the version that is there; of what is new, everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +125,10 @@ def _of_distributions(
 def _of_pack(move: PackMove, running: Running) -> Iterator[tuple[Least, str]]:
     name = move.name
     if fold_name(name) in {fold_name(each) for each in running.loaded}:
-        yield Least.RESTART, f"ComfyUI has loaded {name}, and goes on with what it loaded."
+        if not move.comes or move.difference is Difference.CODE:
+            yield Least.RESTART, f"ComfyUI has loaded {name}, and goes on with what it loaded."
+        elif move.difference is Difference.PAGES:
+            yield Least.RELOAD, f"Of {name} only web files change, which a page loads when it is opened."
         return
     if not move.comes:
         return

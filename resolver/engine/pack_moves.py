@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..core.plan import PackChange
-from ..core.reload import AtStart
+from ..core.reload import AtStart, Difference
 from ..core.types import Pack
 from ..ports import Site
 from .task_reading import Relocation
@@ -56,6 +56,10 @@ def arrival(site: Site, each: Coming, installed: Mapping[str, Pack], *, runs_scr
         digest=site.pack_digest(each.tree),
         sha256=each.sha256,
         at_start=marks,
+        # An install.py may change what no comparison sees.
+        difference=Difference.CODE
+        if old is None or marks is None or AtStart.INSTALL_SCRIPT in marks
+        else site.difference_of(Path(old.path), each.tree),
     )
 
 

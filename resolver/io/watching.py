@@ -14,13 +14,14 @@ from ..core.gather import gather
 from ..core.layout import Layout
 from ..core.ownership import Holding
 from ..core.pack_origin import PackOrigin
-from ..core.reload import AtStart
+from ..core.reload import AtStart, Difference
 from ..core.types import Distribution, Environment, Pack
 from ..errors import SafeInstallError
 from .git_folder import read_git_folder
 from .keeping import Keeping
 from .manager_queue import put_off
 from .metadata import digest_of, read_small
+from .pack_difference import difference_of
 from .pack_files import pack_reader, root_names
 from .pack_origin import carry_over, read_origin
 from .pack_start import marks_at_start
@@ -43,6 +44,10 @@ class Watching(Keeping):
     def marks_at_start(self, tree: Path) -> frozenset[AtStart] | None:
         """What of a pack only a start of ComfyUI brings to life."""
         return marks_at_start(tree)
+
+    def difference_of(self, old: Path, new: Path) -> Difference:
+        """How far a pack's new version differs, as far as a ComfyUI that runs would notice."""
+        return difference_of(old, new)
 
     def has_local_changes(self, pack: Pack) -> bool | None:
         """Whether files of its repository were changed by hand; None where nobody can tell."""

@@ -154,6 +154,26 @@ def test_what_a_change_needs_is_what_it_really_needs(ground: Ground) -> None:
     assert "has loaded late-pack" in " ".join(plan["restart_reasons"])
 
 
+def test_new_web_files_need_a_new_page_alone(ground: Ground) -> None:
+    """A version that differs in its scripts and its read-me is served at once, to whoever opens a page anew."""
+    source = ground.pack("page-pack", node="PageNode", code='WEB_DIRECTORY = "./js"')
+    script = Path(source, "js", "page.js")
+    script.parent.mkdir()
+    script.write_text("// one", encoding="utf-8")
+    assert ground.have(source)["restart"] == "restart"
+    restarted(ground)
+    assert ground.host.get("/extensions/page-pack/page.js").text == "// one"
+    script.write_text("// two", encoding="utf-8")
+    script.with_name("more.js").write_text("// new", encoding="utf-8")
+    Path(source, "README.md").write_text("Two.", encoding="utf-8")
+    job = ground.have(source)
+    assert job["restart"] == "reload"
+    assert "only web files" in job["result"]["restart_reasons"][0]
+    assert ground.host.get("/extensions/page-pack/page.js").text == "// two"
+    assert ground.host.get("/extensions/page-pack/more.js").text == "// new"
+    assert "/extensions/page-pack/more.js" in ground.host.get("/extensions").json()
+
+
 def test_under_comfy_cli_it_ends_and_leaves_its_file(ground: Ground, tmp_path: Path) -> None:
     """comfy-cli starts ComfyUI again where it ended well and the file of its session asks for it."""
     ground.stop()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from comfyui_safe_install.resolver.core.reload import (
     AtStart,
+    Difference,
     Least,
     Need,
     PackMove,
@@ -18,6 +19,7 @@ from comfyui_safe_install.resolver.core.reload import (
     least_needed,
 )
 from comfyui_safe_install.resolver.core.types import Change
+from comfyui_safe_install.resolver.io.pack_difference import difference_of
 from comfyui_safe_install.resolver.io.pack_start import marks_at_start
 
 LATE = Running(loads_late=True, serves_late=True, imported=frozenset({"numpy"}), loaded=frozenset({"Loaded"}))
@@ -78,6 +80,58 @@ def test_what_only_a_start_brings_to_life_says_so(move: PackMove, least: Least, 
     assert word in need.reasons[0]
 
 
+def test_a_new_version_may_differ_only_for_pages() -> None:
+    """What a loaded pack has served is read from the disk: a new page gets it. Nothing else is taken up."""
+    new = PackMove(name="Loaded", comes=True, at_start=frozenset({AtStart.WEB, AtStart.ROUTES}))
+    assert needed(new).least is Least.RESTART
+    assert needed(replace(new, difference=Difference.PAGES)).least is Least.RELOAD
+    assert needed(replace(new, difference=Difference.NOTHING)).least is Least.NONE
+    assert needed(replace(new, difference=Difference.PAGES, name="Other")).least is Least.RESTART
+
+
+_OLD = {"__init__.py": "WEB_DIRECTORY = './web'\n", "web/a.js": "1", "data.json": "{}", "README.md": "old"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, Difference.NOTHING),
+        ({"README.md": "new", "pyproject.toml": "[project]", "LICENSE": "x"}, Difference.NOTHING),
+        ({"web/a.js": "2", "README.md": "new"}, Difference.PAGES),
+        ({"web/sub/b.css": "new", "web/a.js": None}, Difference.PAGES),
+        ({"web/a.py": "new"}, Difference.CODE),
+        ({"other/a.js": "new"}, Difference.CODE),
+        ({"data.json": "[]"}, Difference.CODE),
+        ({"data.json": None}, Difference.CODE),
+        ({"web/a.js": "2", "node.py": "new"}, Difference.CODE),
+        ({"docs/README.md": "new"}, Difference.CODE),
+        ({"__init__.py": "WEB_DIRECTORY = './js'\n"}, Difference.CODE),
+        ({"__init__.py": "WEB_DIRECTORY = where()\n", "web/a.js": "2"}, Difference.CODE),
+    ],
+)
+def test_how_far_a_version_differs(
+    tmp_path: Path, changed: dict[str, str | None], expected: Difference
+) -> None:
+    """By content, and on the side of more where it is not plain."""
+    for folder, files in (("old", _OLD), ("new", {**_OLD, **changed})):
+        for name, text in files.items():
+            if text is not None:
+                path = tmp_path / folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    assert difference_of(tmp_path / "old", tmp_path / "new") is expected
+
+
+def test_links_count_by_where_they_lead(tmp_path: Path) -> None:
+    """A link is never followed, whatever it points at."""
+    for name, target in (("old", "a"), ("new", "b")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "link.py").symlink_to(target)
+    assert difference_of(tmp_path / "old", tmp_path / "new") is Difference.CODE
+    assert difference_of(tmp_path / "old", tmp_path / "old") is Difference.NOTHING
+    assert difference_of(tmp_path / "old", tmp_path / "none") is Difference.CODE
+
+
 def test_web_files_that_cannot_be_served_late_need_a_restart() -> None:
     """The router is frozen once the server is up."""
     assert needed(having(AtStart.WEB), running=replace(LATE, serves_late=False)).least is Least.RESTART
@@ -122,6 +176,7 @@ _MOVES = st.builds(
     name=st.sampled_from(["Loaded", "One", "Two"]),
     comes=st.booleans(),
     at_start=st.none() | st.frozensets(st.sampled_from(AtStart)),
+    difference=st.sampled_from(Difference),
 )
 _CHANGES = st.builds(Change, name=st.sampled_from(["numpy", "rich"]), action=st.just("replace"))
 _RUNNING = st.none() | st.builds(
