@@ -24,7 +24,7 @@ class Options:
     policy: Policy = Policy.NEWEST
     strategy: str = MERGED
     allowed: frozenset[str] = frozenset()
-    """Consents: builds, indexes, urls, install-py."""
+    """Consents: builds, indexes, urls, install-py, flagged."""
     at_next_start: bool = False
     """Keep what is planned waiting, staged and tried, until ComfyUI starts again."""
 

@@ -77,7 +77,7 @@ def fetch_source(
             context={"source": spec.text},
             hints=(Hint("use-the-folder", "Install the pack's folder, zip or git repository instead."),),
         )
-    with _no_raw_os_errors(spec):
+    with no_raw_os_errors(spec):
         if spec.kind is SourceKind.FOLDER and (live := _live_folder(Path(spec.location), custom_nodes)):
             return finish(spec, live.name, live, in_place=True)
         aside.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,8 @@ def _exists(path: str) -> bool:
 
 
 @contextmanager
-def _no_raw_os_errors(spec: SourceSpec) -> Iterator[None]:
+def no_raw_os_errors(spec: SourceSpec) -> Iterator[None]:
+    """Turns what the file system refuses into `disk-full` or `fetch-failed`."""
     try:
         yield
     except OSError as error:

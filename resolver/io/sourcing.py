@@ -27,7 +27,7 @@ from .packs import list_packs
 from .registry.client import RegistryClient
 from .registry.fetching import RegistryFetcher
 from .registry.opening import open_registry
-from .sources import fetch_source, read_source
+from .sources import fetch_source, no_raw_os_errors, read_source
 from .watching import Watching
 from .workspace import Workspace, check_writable
 
@@ -102,7 +102,8 @@ class Sourcing(Watching):
                 on_line=on_line,
                 on_bytes=on_bytes,
             )
-            return fetcher.fetch(spec, aside)
+            with no_raw_os_errors(spec):
+                return fetcher.fetch(spec, aside)
         return fetch_source(
             spec,
             aside,

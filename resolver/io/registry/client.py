@@ -32,7 +32,7 @@ from ...core.registry_answers import (
 )
 from ...core.registry_judgement import no_version
 from ...core.types import Finding
-from ...errors import Hint, SafeInstallError, UsageError
+from ...errors import Hint, SafeInstallError, UsageError, from_os_error
 from ...registry_port import Downloaded, OnBytes
 from ..downloads import may_follow
 from .conversation import DAY, HOUR, MINUTE, Conversation
@@ -241,15 +241,18 @@ class RegistryClient(Conversation):
         if self.offline:
             raise self.not_asked(f"{version.pack} {version.version} was not downloaded before")
         self._check_address(version)
-        with self.shelf.part_of(target) as part:
+        try:
+            with self.shelf.part_of(target) as part:
 
-            async def bring(web: Web) -> None:
-                from .web.downloading import Download
+                async def bring(web: Web) -> None:
+                    from .web.downloading import Download
 
-                await Download(web, version.download_url, part, on_bytes).bring()
+                    await Download(web, version.download_url, part, on_bytes).bring()
 
-            self.converse(bring, cancel)
-            return self.shelf.keep(part, target)
+                self.converse(bring, cancel)
+                return self.shelf.keep(part, target)
+        except OSError as error:
+            raise from_os_error(error) from error
 
     def _check_address(self, version: RegistryVersion) -> None:
         address = version.download_url

@@ -21,7 +21,7 @@ _CHUNK = 1024 * 1024
 _LARGEST_NOTE = 64 * 1024
 _DAYS = 30 * 86400.0
 _MOST_BYTES = 2 * 1024**3
-_ABANDONED_SECONDS = 120.0
+_ABANDONED_SECONDS = 600.0
 """A part nobody has written to for so long belongs to a process that is gone: a live one gives up sooner."""
 
 

@@ -106,7 +106,7 @@ class Web:
         """
         address = f"{self.base}{path}"
         if query:
-            address += "?" + urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
+            address += "?" + urllib.parse.urlencode(query, errors="replace", quote_via=urllib.parse.quote)
         return await self.with_tries(lambda: self._ask_once(address, body), tries=tries)
 
     async def with_tries(
