@@ -23,6 +23,7 @@ class Fault(str, Enum):
     BUSY_WITH_PAUSE = "429-with-retry-after"
     BUSY_FOR_LONG = "429-for-an-hour"
     SERVER_ERROR = "500"
+    FORBIDDEN = "403"
     CUT_OFF = "cut-off"
     WRONG_LENGTH = "wrong-length"
     SHORT_LENGTH = "short-length"
@@ -83,6 +84,7 @@ _FIXED: Mapping[Fault, tuple[int, bytes, str, Mapping[str, str]]] = {
     Fault.BUSY_WITH_PAUSE: (429, b"{}", _JSON, {"Retry-After": "1"}),
     Fault.BUSY_FOR_LONG: (429, b"{}", _JSON, {"Retry-After": "3600"}),
     Fault.SERVER_ERROR: (500, b'{"error": "oops", "message": "out of order"}', _JSON, {}),
+    Fault.FORBIDDEN: (403, b'{"error": "forbidden", "message": "Node is banned"}', _JSON, {}),
     Fault.HTML: (200, b"<html>Please log in</html>" * 50, "text/html", {}),
     Fault.GARBAGE: (200, b'{"id": [' + b"[" * 5000, _JSON, {}),
     Fault.TO_FILE: (302, b"", "text/plain", {"Location": "file:///etc/passwd"}),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ...core.registry import (
     ACTIVE,
+    BANNED,
     INSTALLABLE,
     Answer,
     ComfyNode,
@@ -23,6 +24,7 @@ from ...core.registry import (
     VersionState,
 )
 from ...core.registry_answers import (
+    parse_message,
     parse_nodes,
     parse_pack,
     parse_page,
@@ -93,6 +95,9 @@ class RegistryClient(Conversation):
         """The pack of that id."""
 
         def read(reply: Reply) -> RegistryPack:
+            if reply.status == HTTPStatus.FORBIDDEN:
+                # Of what it has banned the Registry need not tell more; its judgement is the same.
+                return RegistryPack(id=pack, status=BANNED, status_detail=parse_message(reply.value))
             refuse_missing(reply, pack)
             found = parse_pack(reply.value)
             check_same(pack, found.id)

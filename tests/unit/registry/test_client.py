@@ -101,6 +101,14 @@ def test_what_is_not_there(make: Make) -> None:
         client.versions("bad")
 
 
+def test_a_banned_pack_is_one_however_that_is_said(make: Make, registry: RegistryServer) -> None:
+    """By its status, or by an answer that it is forbidden: both say that there is such a pack, and what of it."""
+    assert make().pack("bad").value.status == "banned"
+    registry.break_down("/nodes/large", Fault.FORBIDDEN)
+    told = make().pack("large").value
+    assert (told.id, told.status, told.status_detail) == ("large", "banned", "Node is banned")
+
+
 def test_nodes_of_all_pages_and_their_owners(make: Make, registry: RegistryServer) -> None:
     """Pages are turned to the last and no further; who preempts a name owns it; any name can be asked for."""
     client = make()
