@@ -13,6 +13,7 @@ from comfyui_safe_install.tests.kit.installation import Installation
 
 from .hosts import Running, kinds, start
 
+NEEDS_ITS_PACKAGES = "a real ComfyUI's own requirements are not in this index; test_show.py changes one"
 _USERS_UV = ("UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
 
 

@@ -12,14 +12,16 @@ from comfyui_safe_install.server_routes import wire
 from comfyui_safe_install.server_routes.table import ROUTES
 from comfyui_safe_install.tests.kit.installation import differences
 
-from .conftest import Scene
-from .hosts import Running
+from .conftest import NEEDS_ITS_PACKAGES, Scene
+from .hosts import REAL, Running
 from .talking import PREFIX, Reply
 
 
 @pytest.fixture(scope="module")
 def packages(scene: Scene) -> Scene:
     """The index has what the packs of this module want; one of it is installed."""
+    if scene.kind == REAL:
+        pytest.skip(NEEDS_ITS_PACKAGES)
     here = scene.here
     here.have("settled", "1.0")
     here.wheel("settled", "2.0")

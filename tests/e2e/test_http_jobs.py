@@ -13,13 +13,15 @@ from comfyui_safe_install.tests.kit.index import HangingIndex
 from comfyui_safe_install.tests.kit.installation import Installation, differences
 from comfyui_safe_install.tests.kit.waiting import wait_until
 
-from .conftest import MakeScene, Scene
-from .hosts import Running, interrupt
+from .conftest import NEEDS_ITS_PACKAGES, MakeScene, Scene
+from .hosts import REAL, Running, interrupt
 
 
 @pytest.fixture(scope="module")
 def hanging(make_scene: MakeScene, kind: str) -> Iterator[tuple[Scene, HangingIndex]]:
     """A scene whose index never finishes sending a wheel, until it is let go."""
+    if kind == REAL:
+        pytest.skip(NEEDS_ITS_PACKAGES)
     scene = make_scene(kind)
     scene.here.have("settled", "1.0")  # An empty environment is taken for a broken one.
     # Each is asked for once: the index then holds back its metadata too.
@@ -150,7 +152,7 @@ def test_a_killed_host_finds_its_job_interrupted_and_everything_as_before(
 
 def test_a_host_with_broken_packages_starts_and_says_what_to_do(make_scene: MakeScene, kind: str) -> None:
     """pydantic cannot be imported: the page is there, our routes answer 503, and a repaired package is taken up."""
-    if kind != "stand-in":
+    if kind == REAL:
         pytest.skip("it would break the packages the real host itself runs on")
     scene = make_scene(kind)
     broken = scene.here.venv.site_packages / "pydantic"
