@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -99,6 +100,15 @@ def test_what_is_not_there(make: Make) -> None:
         client.newest("old")
     with pytest.raises(RefusedError):
         client.versions("bad")
+
+
+def test_it_can_be_asked_where_a_loop_runs(make: Make) -> None:
+    """Another pack may call us from a handler of the server; it waits, and gets its answer."""
+
+    async def handler() -> str:
+        return make().pack("large").value.id
+
+    assert asyncio.run(handler()) == "large"
 
 
 def test_a_banned_pack_is_one_however_that_is_said(make: Make, registry: RegistryServer) -> None:

@@ -7,6 +7,7 @@ import random
 import threading
 import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -31,7 +32,17 @@ _MOVED = (301, 302, 303, 307, 308)
 
 
 def converse(work: Coroutine[Any, Any, _Value], cancel: threading.Event | None = None) -> _Value:
-    """What the coroutine returns, run on a loop of its own in this thread. Blocks. CancelledError at `cancel`."""
+    """What the coroutine returns, run on a loop of its own. Blocks. Raises CancelledError at `cancel`."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _converse_here(work, cancel)
+    # Somebody blocks a loop with us: their fault, but in its thread no other loop may run.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(_converse_here, work, cancel).result()
+
+
+def _converse_here(work: Coroutine[Any, Any, _Value], cancel: threading.Event | None) -> _Value:
     loop = asyncio.new_event_loop()
     try:
         return loop.run_until_complete(_until_cancelled(work, cancel))
