@@ -118,7 +118,8 @@ def make_mark(state_dir: Path, *, transaction: str, prefix: str, surroundings: s
     descriptor = os.open(path, flags, 0o600)
     try:
         _append(descriptor, json.dumps(first), durable=durable)
-        _lock(descriptor)
+        with suppress(OSError):  # Nearly everywhere the number of the process tells as much.
+            _lock(descriptor)
     except BaseException:
         os.close(descriptor)
         with suppress(OSError):

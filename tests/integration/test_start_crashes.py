@@ -87,6 +87,17 @@ def test_the_third_start_heals_and_comes_up(
     assert "Safe Install" not in after.log
 
 
+def test_a_change_that_had_waited_is_taken_back_as_well(hosted: Installation) -> None:
+    """What is applied at a start, and kills it and the next one, is gone at the third."""
+    before = hosted.tree()
+    pack = pack_that(hosted, "killer", KILLERS["os._exit"], "base==2.0")
+    assert hosted.run("install", pack, "--yes", "--at-next-start").code == 0
+    assert "was applied" in die(hosted).log
+    die(hosted)
+    assert start(hosted).up
+    assert differences(before, hosted.tree()) == []
+
+
 def test_one_death_takes_nothing_back(hosted: Installation) -> None:
     """After one start that died the next one may come up, and then the change is cleared for good."""
     install(hosted, "flaky", "import os\nif not os.path.exists('up'): os._exit(1)\n")

@@ -52,12 +52,12 @@ def load(name, path, register):
     return module
 
 (folder,) = folder_paths.get_folder_paths("custom_nodes")
-packs = sorted(name for name in os.listdir(folder) if os.path.isdir(os.path.join(folder, name))
-               and not name.endswith(".disabled") and name != "__pycache__")
-if options["backwards"]:
-    packs.reverse()
+def packs():
+    found = [name for name in os.listdir(folder) if os.path.isdir(os.path.join(folder, name))
+             and not name.endswith(".disabled") and name != "__pycache__"]
+    return sorted(found, reverse=options["backwards"])
 def execute_prestartup_script():
-    for name in packs:
+    for name in packs():
         script = os.path.join(folder, name, "prestartup_script.py")
         if os.path.exists(script):
             try:
@@ -81,7 +81,7 @@ if options["server"]:
     asyncio.set_event_loop(loop)
     PromptServer(loop)
 loaded = {}
-for name in packs:
+for name in packs():
     path = os.path.join(folder, name)
     before, paths = set(sys.modules), list(sys.path)
     try:
