@@ -20,6 +20,8 @@ from .desk import Desk
 COMFY_CLI, EXEC = "comfy-cli", "exec"
 SESSION = "__COMFY_CLI_SESSION__"
 """Environment variable by which comfy-cli names its session; it starts ComfyUI again when a file asks it to."""
+EVENT = "safe_install.restart"
+"""Tells every page that a restart begins, or was called off after all."""
 MOMENT = 0.5
 """Seconds between the answer and the restart, so that the answer arrives."""
 PATIENCE = 10.0
@@ -159,6 +161,7 @@ def restart_soon(desk: Desk, *, force: bool) -> Again:
     if not force:
         refuse_while_busy(desk)
     if not _pending:
+        desk.host.send(EVENT, {"state": "begins", "message": ""})
         _pending.append(asyncio.get_running_loop().create_task(_restart(desk, way, force=force)))
     return way
 
@@ -172,6 +175,7 @@ async def _restart(desk: Desk, way: Again, *, force: bool) -> None:
         await desk.in_thread(desk.jobs.close, PATIENCE)
     except BusyError as error:  # Something began in that moment.
         _LOG.warning("Safe Install: the restart was called off. %s", error.message)
+        desk.host.send(EVENT, {"state": "called-off", "message": error.message})
         return
     finally:
         _pending.clear()

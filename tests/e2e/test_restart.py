@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,8 @@ import pytest
 
 from .ground import Ground, lay_ground, wait_until
 from .hosts import REAL, Running
+
+pytestmark = pytest.mark.slow
 
 _SLEEPER = """
 import os, time
@@ -120,11 +121,13 @@ def test_a_prompt_that_begins_in_the_last_moment_is_not_cut_off(ground: Ground, 
     """Between the answer and the restart something began: the restart is called off, and the log says so."""
     host = ground.host
     starts, pid = host.starts, host.process.pid
-    assert host.post("./restart", {}).status == 202
-    with prompt_running(host, tmp_path / "late"):
-        wait_until(lambda: "the restart was called off" in host.text_of_log(), "it was not called off")
-        time.sleep(0.2)
-        assert host.is_up()
+    with host.events("page") as page:
+        assert host.post("./restart", {}).status == 202
+        with prompt_running(host, tmp_path / "late"):
+            assert page.next("safe_install.restart")["state"] == "begins"
+            assert page.next("safe_install.restart")["state"] == "called-off"
+            assert "the restart was called off" in host.text_of_log()
+            assert host.is_up()
     assert (host.process.pid, host.text_of_log().count("To see the GUI go to")) == (pid, starts)
     host.forget_token()
     assert ground.host.get("./status").json()["busy"] is False
