@@ -29,12 +29,17 @@ NODE_DISPLAY_NAME_MAPPINGS = {"WitnessNode": "A witness"}
 WEB_DIRECTORY = "./js"
 server = PromptServer.instance
 
+def system(name):
+    if hasattr(folder_paths, "get_system_user_directory"):  # ComfyUI 0.3.64 has none.
+        return folder_paths.get_system_user_directory(name)
+    return os.path.join(folder_paths.get_user_directory(), "__" + name)
+
 @server.routes.get("/witness")
 async def witness(request):
     return web.json_response({
         "name": __name__, "package": __package__, "path": request.path, "loop": server.loop.is_running(),
         "folder_paths": folder_paths.__file__, "nodes": nodes.__file__, "base": folder_paths.base_path,
-        "system": folder_paths.get_system_user_directory("safe_install"), "cwd": part.cwd,
+        "system": system("safe_install"), "cwd": part.cwd,
         "python": part.executable, "argv": sys.argv, "loaded": dict(nodes.LOADED_MODULE_DIRS),
         "remaining": server.prompt_queue.get_tasks_remaining(), "port": server.port,
         "modules": [name for name in ("comfy.cli_args", "comfy_api.feature_flags", "comfyui_version", "app.logger")
