@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ..resolver.errors import UsageError
 from . import guard, wire
 from .call import Call, Reply
-from .desk import Desk
+from .desk import Desk, desk
 from .envelope import failure, invalid_request, success, text_of
 from .table import Route
 
@@ -28,17 +28,20 @@ _NAME = re.compile(r"[A-Za-z0-9@](?:[A-Za-z0-9._+@-]{0,98}[A-Za-z0-9])?")
 
 
 class Answering:
-    """Answers requests at one desk."""
+    """Answers requests at the desk of this process."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self) -> None:
+        self._desk: Desk | None = None
         self._handlers: dict[str, Handle] = {}
 
     async def __call__(self, route: Route, request: web.Request) -> web.StreamResponse:
         """The response; every error is one with a code."""
         try:
-            reply = await self._ask(route, request)
-            text = await self.desk.soon(text_of, reply.model)
+            if self._desk is None:
+                # It reads the jobs of the past.
+                self._desk = await asyncio.get_running_loop().run_in_executor(None, desk)
+            reply = await self._ask(self._desk, route, request)
+            text = await self._desk.soon(text_of, reply.model)
         except (web.HTTPException, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - told in the envelope, never swallowed
@@ -47,15 +50,15 @@ class Answering:
         response.headers.update(reply.headers)
         return response
 
-    async def _ask(self, route: Route, request: web.Request) -> Reply:
-        await guard.check(request, self.desk)
+    async def _ask(self, at: Desk, route: Route, request: web.Request) -> Reply:
+        await guard.check(request, at)
         handle = self._handlers.get(route.handler)
         if handle is None:
-            handle = await self.desk.soon(load_handler, route.handler)
+            handle = await at.soon(load_handler, route.handler)
             self._handlers[route.handler] = handle
-        body = await self._body(route, request) if route.body else None
+        body = await _body(at, route, request) if route.body else None
         call = Call(
-            desk=self.desk,
+            desk=at,
             route=route,
             request=request,
             params=_params(request.match_info),
@@ -66,17 +69,18 @@ class Answering:
         done = await handle(call)
         return done if isinstance(done, Reply) else Reply(model=done, status=route.status)
 
-    async def _body(self, route: Route, request: web.Request) -> BaseModel:
-        data = await _read(request)
-        model: type[BaseModel] = getattr(wire, route.body)
-        return await self.desk.soon(_parsed, model, data)
-
 
 def load_handler(name: str) -> Handle:
     """The handler of a route, imported where it is not yet. Blocks."""
     module, _, function = name.partition(":")
     found: Handle = getattr(importlib.import_module(f".handlers.{module}", __package__), function)
     return found
+
+
+async def _body(at: Desk, route: Route, request: web.Request) -> BaseModel:
+    data = await _read(request)
+    model: type[BaseModel] = getattr(wire, route.body)
+    return await at.soon(_parsed, model, data)
 
 
 async def _read(request: web.Request) -> bytes:

@@ -14,15 +14,12 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from .breathing import loop_breathing
 from .table import PREFIX, ROUTES, Route
-
-if TYPE_CHECKING:
-    from .desk import Desk
 
 _LOG = logging.getLogger("safe_install")
 
@@ -85,10 +82,8 @@ class _Rooms:
 
 def _import_answer() -> Answer:
     from .answering import Answering
-    from .desk import desk
 
-    at: Desk = desk()
-    return Answering(at)
+    return Answering()
 
 
 def _packages_broken(error: Exception) -> web.Response:

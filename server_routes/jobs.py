@@ -8,6 +8,7 @@ import logging
 import queue
 import secrets
 import threading
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
@@ -201,7 +202,8 @@ class Jobs:
             self._elsewhere.add(view.id)
         elif view.state not in ENDED:
             view = as_interrupted(view, self._history.fate_of(view.transaction_id or ""))
-            self._history.save(view.id, _document(view))
+            with suppress(OSError):  # The same is found at the next start.
+                self._history.save(view.id, _document(view))
         self._past[view.id] = view
 
     def _look_elsewhere(self, identifier: str) -> None:

@@ -428,3 +428,16 @@ def test_a_full_disk_stops_neither_the_job_nor_the_next_one(
         room.ask(lambda _work: DONE)
     folder.unlink()
     assert room.ended(room.ask(lambda _work: DONE))["state"] == "done"
+
+
+def test_jobs_are_read_where_nothing_can_be_written(room: Room) -> None:
+    """A state folder on a disk that is read-only now, with a job that was broken off."""
+    job = room.ask(lambda _work: DONE)
+    room.ended(job)
+    file = room.state / "jobs" / f"{job}.json"
+    file.write_text(file.read_text().replace('"done"', '"running"'))
+    file.parent.chmod(0o555)
+    try:
+        assert room.again().get(job).state == "interrupted"
+    finally:
+        file.parent.chmod(0o755)
