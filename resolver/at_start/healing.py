@@ -213,16 +213,16 @@ def _remember(state: Path, done: Healing) -> None:
 
 def _say_what_came_of_it(place: Place, done: Healing) -> None:
     if done.outcome is HealingOutcome.DONE:
-        back = (
-            "`safe-install rollback` brings it back."
+        result = (
+            "everything is as it was before it. `safe-install rollback` brings it back."
             if done.how == "usual"
-            else "Install it again to have it back."
+            else "what it changed is as it was before it. Install it again to have it back."
         )
         _LOG.error(
-            "Safe Install: the change %s (%s) was taken back by itself; everything is as it was before it. %s",
+            "Safe Install: the change %s (%s) was taken back by itself; %s",
             done.transaction,
             done.operation,
-            back,
+            result,
         )
     elif done.outcome is HealingOutcome.WAITS:
         _LOG.error("Safe Install: files were in use; the change is taken back as soon as they are free.")
