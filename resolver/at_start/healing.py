@@ -32,6 +32,8 @@ _SECONDS = 600.0
 """How long the child may take. Mostly everything lies beside and it takes a second."""
 _WAIT = "20"
 """Seconds the child waits for another instance that is at work."""
+_SHOWN = 5
+"""Names in one sentence of the log."""
 _BROKEN = frozenset({"", "dependency-broken", "internal-error", "program-not-found"})
 """Ends of the child that say that it could not work at all; every other error is a reason."""
 
@@ -144,11 +146,24 @@ def _by_the_command_line(place: Place, healing: Healing) -> Healing:
     applied, waiting = answer.get("applied"), answer.get("deferred")
     if isinstance(applied, Mapping):
         by = str(applied.get("transaction") or "")
-        return replace(healing, outcome=HealingOutcome.DONE, by=by, how="usual")
+        inexact = _inexact(answer.get("plan"))
+        return replace(healing, outcome=HealingOutcome.DONE, by=by, how="usual", message=inexact)
     if isinstance(waiting, Mapping):
         by = str(waiting.get("transaction") or "")
         return replace(healing, outcome=HealingOutcome.WAITS, by=by, how="usual")
     return replace(healing, outcome=HealingOutcome.NEEDLESS)
+
+
+def _inexact(plan: object) -> str:
+    """What of a plan to go back does not come back byte for byte, in words; empty where all does."""
+    items = plan.get("items") if isinstance(plan, Mapping) else None
+    found = [
+        f"{each.get('name')} ({str(each.get('how')).replace('-', ' ')})"
+        for each in (items if isinstance(items, list) else ())
+        if isinstance(each, Mapping) and each.get("how") not in ("exact", "remove")
+    ]
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return f"Not exactly as before: {', '.join(found[:_SHOWN])}{more}." if found else ""
 
 
 def _command(place: Place, transaction: str) -> list[str]:
@@ -214,12 +229,12 @@ def _remember(state: Path, done: Healing) -> None:
 def _say_what_came_of_it(place: Place, done: Healing) -> None:
     if done.outcome is HealingOutcome.DONE:
         result = (
-            "everything is as it was before it. `safe-install rollback` brings it back."
+            f"{done.message or 'Everything is as it was before it.'} `safe-install rollback` brings it back."
             if done.how == "usual"
-            else "what it changed is as it was before it. Install it again to have it back."
+            else "What it changed is as it was before it. Install it again to have it back."
         )
         _LOG.error(
-            "Safe Install: the change %s (%s) was taken back by itself; %s",
+            "Safe Install: the change %s (%s) was taken back by itself. %s",
             done.transaction,
             done.operation,
             result,

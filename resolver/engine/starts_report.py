@@ -52,7 +52,8 @@ def _about(healing: Healing) -> Finding | None:
     if healing.outcome is HealingOutcome.DONE:
         return Finding(
             code="taken-back-after-crashes",
-            message=f"{died}, so that change was taken back by itself. Everything is as it was before it.",
+            message=f"{died}, so that change was taken back by itself. "
+            + (healing.message or "What it changed is as it was before it."),
             hints=(
                 Hint("roll-back", "If it was not to blame, `safe-install rollback` brings it back.")
                 if healing.how == "usual"

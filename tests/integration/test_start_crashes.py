@@ -77,7 +77,7 @@ def test_the_third_start_heals_and_comes_up(
 
     assert healed.up, healed
     assert f"ComfyUI ended 2 times before it was up, each time since the change {change}" in healed.log
-    assert "was taken back by itself; everything is as it was before it" in healed.log
+    assert "was taken back by itself. Everything is as it was before it" in healed.log
     assert differences(before, hosted.tree()) == []
     assert marks(hosted) == ["died", "died", "up"]
     entry = json.loads((hosted.state / "record.jsonl").read_text().splitlines()[-1])
