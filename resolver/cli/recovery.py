@@ -55,7 +55,16 @@ def _history_lines(records: tuple[TransactionRecord, ...]) -> Iterator[str]:
         state = "waits for the next start" if record.deferred and not record.ended else state
         words = [record.started[:19], record.id, state, record.operation]
         yield "  ".join(plain(word) for word in words if word)
+        yield from _archive_lines(record.summary)
         if record.deferred and record.tries:
             yield f"    tried in vain: {record.tries}"
         if record.was_deferred and record.reason:
             yield f"    it had waited for a start: {plain(record.reason)}"
+
+
+def _archive_lines(summary: Mapping[str, object]) -> Iterator[str]:
+    """What brings each pack of the Registry again that came then."""
+    packs = summary.get("packs")
+    for each in packs if isinstance(packs, list) else ():
+        if isinstance(each, dict) and each.get("sha256"):
+            yield f"    {plain(each.get('to', ''))}#sha256={plain(each['sha256'])}"

@@ -92,6 +92,13 @@ def test_what_was_installed_is_recorded_so_that_it_can_be_had_again(
 
     (change,) = bench.run("history").document["transactions"][0]["summary"]["packs"]
     assert (change["to"], change["sha256"]) == ("flux-tools@1.0.0", digest)
+    said = subprocess.run(
+        [sys.executable, str(ROOT), "--comfyui", str(bench.comfy), "history"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert source in said.stdout
     snapshot = bench.run("snapshot", "create").document["snapshot"]["id"]
     (pack,) = bench.run("snapshot", "show", snapshot).document["snapshot"]["packs"]
     assert pack["source"] == source
