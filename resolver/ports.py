@@ -19,7 +19,7 @@ from .core.trials import TrialReport
 from .core.types import Environment, Finding, Gathered, LockedPackage, Pack, PythonInfo
 from .core.waiting_port import Defers
 from .source_port import Fetched, Fetches
-from .storage_ports import KnowsPacks, Snapshots, Storage
+from .storage_ports import Arriving, KnowsPacks, Snapshots, Storage
 
 __all__ = [
     "Artefacts",
@@ -195,9 +195,9 @@ class Site(Watches, Defers, KnowsPacks, Fetches, Protocol):
         allow_builds: bool,
         offline: bool = False,
         cancel: threading.Event | None = None,
-        on_line: Callable[[str], None] | None = None,
+        watch: Arriving | None = None,
     ) -> Arrival:
-        """The stage, filled and checked against every RECORD; `on_line` hears what is said while it downloads."""
+        """The stage, filled and checked against every RECORD; `watch` hears how it comes."""
 
     def lock_pins(
         self,

@@ -14,6 +14,16 @@ from .core.snapshot import Snapshot
 from .core.types import Finding, Pack
 
 
+class Arriving(Protocol):
+    """Hears how a stage fills. Called from several threads; must not raise."""
+
+    def line(self, text: str) -> None:
+        """A line of uv."""
+
+    def unpacked(self, count: int) -> None:
+        """Bytes that lie on the disk of files still under way; more than were downloaded for them."""
+
+
 class Storage(Protocol):
     """What our folders hold, and who else goes back with it. Blocks."""
 

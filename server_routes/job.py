@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
+from ..resolver.engine.downloading import UNDER_WAY
 from ..resolver.engine.session import Session
 from ..resolver.errors import CancelledError, Hint, RefusedError, SafeInstallError, one_line
 from . import wire
@@ -205,7 +206,12 @@ class LiveJob:
         """How far the stage is."""
         with self._lock:
             if not self.has_ended:
-                progress = wire.Progress(done=done, total=total, unit=unit)
+                before = self._view.progress or wire.Progress(done=0, total=0, unit="bytes")
+                if unit == UNDER_WAY:
+                    progress = before.model_copy(update={"under_way": done})
+                else:
+                    under_way = before.under_way if done < total else 0
+                    progress = wire.Progress(done=done, total=total, unit=unit, under_way=under_way)
                 is_last = done >= total > 0 and progress != self._view.progress
                 self._view = self._view.model_copy(update={"progress": progress})
                 # Before the next stage takes its place.

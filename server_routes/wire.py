@@ -421,6 +421,8 @@ class Progress(Answer):
     total: int
     """0 when unknown."""
     unit: str
+    under_way: int = 0
+    """Bytes on the disk of files that are still being downloaded and unpacked: not among those done."""
 
 
 class TaskStatus(Answer):

@@ -138,7 +138,7 @@ class Session:
                 staged,
                 allow_builds="builds" in plan.allowed,
                 cancel=self.cancel,
-                on_line=download.heard,
+                watch=download,
             )
             return (arrival,)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from ..core.types import PythonInfo
 from ..errors import CancelledError, Hint, SafeInstallError
+from ..storage_ports import Arriving
 from ..transaction import fs
 from .staging import Stage, cache_damaged, read_stage
+from .unpacking import Unpacking
 from .uv import Uv
 
 
@@ -23,13 +26,13 @@ def fill_stage(
     allow_builds: bool,
     offline: bool = False,
     cancel: threading.Event | None = None,
-    on_line: Callable[[str], None] | None = None,
+    watch: Arriving | None = None,
 ) -> Stage:
     """The stage in `folder`, filled by uv, checked against every RECORD, and on the disk when this returns.
 
     Some published wheels do not match their own RECORD. A second copy past uv's cache tells those (they are
     the flaws of the result) from a damaged cache, which is then passed over; SafeInstallError `stage-damaged`
-    where that cannot be (offline). `on_line` hears what uv says while it downloads, from reader threads.
+    where that cannot be (offline). `watch` hears how it comes, where the net is asked.
     Blocks; raises what `Uv.stage` and `read_stage` raise.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +40,15 @@ def fill_stage(
     pylock.write_text(lock_text, encoding="utf-8")
     prefix = folder / "prefix"
     if offline or not _filled_from_cache(uv, pylock, prefix, cancel):
-        uv.stage(pylock, prefix, allow_builds=allow_builds, offline=offline, cancel=cancel, on_line=on_line)
+        with Unpacking(watch.unpacked) if watch else nullcontext():
+            uv.stage(
+                pylock,
+                prefix,
+                allow_builds=allow_builds,
+                offline=offline,
+                cancel=cancel,
+                on_line=watch.line if watch else None,
+            )
     stage = read_stage(prefix, python, expected)
     if stage.flaws and offline:
         raise cache_damaged(stage.flaws[0])

@@ -17,6 +17,7 @@ from ..core.swap_types import Arrival, Swap
 from ..core.trials import TrialReport
 from ..core.types import CORE, Environment, Finding, Gathered, Pack, PythonInfo
 from ..ports import Displaced
+from ..storage_ports import Arriving
 from ..transaction import fs
 from .artefacts import ArtefactFinder
 from .displacement import Displacement, prepare
@@ -165,7 +166,7 @@ class LiveSite(Sourcing):
         allow_builds: bool,
         offline: bool = False,
         cancel: threading.Event | None = None,
-        on_line: Callable[[str], None] | None = None,
+        watch: Arriving | None = None,
     ) -> Arrival:
         """The stage, filled by uv and checked against every RECORD; see `filling.fill_stage`."""
         uv = Uv(self.python, cache=self.cache)
@@ -178,7 +179,7 @@ class LiveSite(Sourcing):
             allow_builds=allow_builds,
             offline=offline,
             cancel=cancel,
-            on_line=on_line,
+            watch=watch,
         )
         self.accept_flaws(
             {flaw.distribution: expected[flaw.distribution] for flaw in stage.flaws}, stage.flaws

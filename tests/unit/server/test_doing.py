@@ -228,8 +228,8 @@ def test_bytes_count_once_their_whole_file_has_arrived() -> None:
         " Downloaded stranger",
         "Prepared 2 packages in 1s",
     ):
-        download.heard(line)
-    assert heard.progressed == [(70, 100, "bytes"), (100, 100, "bytes")]
+        download.line(line)
+    assert heard.progressed == [(0, 100, "bytes"), (70, 100, "bytes"), (100, 100, "bytes")]
 
 
 def test_without_sizes_packages_are_counted() -> None:
@@ -237,6 +237,6 @@ def test_without_sizes_packages_are_counted() -> None:
     heard = _Heard()
     packages = [LockedPackage(name=name, version="1", size=size) for name, size in (("a", 0), ("c", 30))]
     download = Download(packages, heard)
-    download.heard(" Downloaded c")
-    download.heard("Prepared 2 packages in 1s")
-    assert heard.progressed == [(1, 2, "packages"), (2, 2, "packages")]
+    download.line(" Downloaded c")
+    download.line("Prepared 2 packages in 1s")
+    assert heard.progressed == [(0, 2, "packages"), (1, 2, "packages"), (2, 2, "packages")]
