@@ -49,8 +49,13 @@ class PackChange:
 
     def to_dict(self) -> dict[str, str]:
         """The change as a JSON object."""
-        said = {"name": self.name, "action": self.action, "from": self.before, "to": self.after}
-        return {**said, "sha256": self.sha256} if self.sha256 else said
+        return {
+            "name": self.name,
+            "action": self.action,
+            "from": self.before,
+            "to": self.after,
+            "sha256": self.sha256,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
