@@ -70,7 +70,7 @@ def test_an_install_tells_its_stages_in_order_and_is_rolled_back(packages: Scene
     assert not any(swapped)
     # The index tells no sizes.
     arrived = [each["progress"] for each in mine if each["progress"] and each["stage"]["name"] == "stage"]
-    assert arrived[-1] == {"done": 2, "total": 2, "unit": "packages"}
+    assert arrived[-1] == {"done": 2, "total": 2, "unit": "packages", "under_way": 0}
     history = host.get("./transactions?limit=1").json()
     assert history["transactions"][0]["id"] == job["transaction_id"]
     assert host.get(f"./transactions/{job['transaction_id']}").json()["state"] == "committed"
