@@ -110,5 +110,5 @@ def _calmly(act: Callable[[], object]) -> None:
     try:
         act()
     except Exception as error:  # noqa: BLE001
-        _LOG.warning("Safe Install: beside ComfyUI-Manager something did not work: %s", error)
+        _LOG.warning("Safe Install: its protection of what ComfyUI needs is not complete now: %s", error)
         _LOG.debug("Safe Install: what did not work.", exc_info=error)

@@ -21,7 +21,10 @@ from . import twin
 NAME = "execute_install_script"
 _WANTED = frozenset({"url", "repo_path", "no_deps"})
 _MARK = "_safe_install_stands_for"
-_BROKEN = frozenset({"internal-error", "no-server", "packages-broken", "settings-invalid", "shutting-down"})
+_BROKEN = frozenset(
+    {"internal-error", "no-server", "packages-broken", "settings-invalid", "shutting-down", "uv-missing"}
+)
+"""What says that we do not work here; then Manager goes on by itself."""
 _said: set[str] = set()
 
 _LOG = logging.getLogger("safe_install")
