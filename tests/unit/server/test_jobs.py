@@ -434,6 +434,7 @@ def test_jobs_are_read_where_nothing_can_be_written(room: Room) -> None:
     """A state folder on a disk that is read-only now, with a job that was broken off."""
     job = room.ask(lambda _work: DONE)
     room.ended(job)
+    room.jobs.close(5)  # It is written down by then.
     file = room.state / "jobs" / f"{job}.json"
     file.write_text(file.read_text().replace('"done"', '"running"'))
     file.parent.chmod(0o555)
