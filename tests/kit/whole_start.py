@@ -199,3 +199,17 @@ def pack_that(here: Installation, name: str, code: str, *requirements: str) -> s
         f"    {line}\n" for line in code.splitlines()
     )
     return here.source(name, *requirements, files={"__init__.py": f"{guarded}NODE_CLASS_MAPPINGS = {{}}\n"})
+
+
+def install_pack(here: Installation, name: str, code: str, *requirements: str) -> str:
+    """Install a pack whose import runs `code` in the host; the id of the change."""
+    return str(
+        here.run("install", pack_that(here, name, code, *requirements), "--yes").applied["transaction"]
+    )
+
+
+def die(here: Installation, times: int = 1, **options: Any) -> Started:
+    """So many starts, which all die; the last."""
+    ended = [start(here, **options) for _ in range(times)]
+    assert not any(each.up for each in ended), ended
+    return ended[-1]
