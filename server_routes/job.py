@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ..resolver.engine.downloading import UNDER_WAY
 from ..resolver.engine.session import Session
-from ..resolver.errors import CancelledError, Hint, RefusedError, SafeInstallError, one_line
+from ..resolver.errors import BusyError, CancelledError, Hint, RefusedError, SafeInstallError, one_line
 from . import wire
 from .envelope import as_told
 
@@ -160,6 +160,8 @@ class LiveJob:
 
     def failed(self, error: BaseException) -> None:
         """It did not; everything is as it was, or the error says otherwise."""
+        if self.cancel.is_set() and isinstance(error, BusyError):
+            error = CancelledError("cancelled", "Cancelled while it waited; nothing was changed.")
         told = as_told(error)
         if isinstance(error, CancelledError) or (self.cancel.is_set() and _is_break(error)):
             state: wire.JobState = "cancelled"
