@@ -109,6 +109,27 @@ def test_what_fails_after_the_commit_does_not_look_like_a_failure(
     assert here.versions()["fresh"] == "1.0"
 
 
+def test_a_job_that_died_after_its_commit_says_that_its_change_stands(desk: Desk, here: Installation) -> None:
+    """Or that it waits, or was taken back: as the journal tells, not as the job last knew."""
+    stands = do(desk, order_of(request("install", {"source": here.source("A", "fresh")}), desk))
+    later = request("install", {"source": here.source("B", "settled==2.0")}, at_next_start=True)
+    waits = do(desk, order_of(later, desk))
+    desk.jobs.close(10)
+    for job in (stands, waits):
+        file = here.state / "jobs" / f"{job.id}.json"
+        file.write_text(file.read_text().replace('"state": "done"', '"state": "running"'))
+    after = Desk(BenchHost(here)).jobs
+    found = {job.id: after.get(job.id) for job in (stands, waits)}
+    outcomes = [(each.result or {})["outcome"] for each in found.values()]
+    assert [each.state for each in found.values()] == ["interrupted", "interrupted"]
+    assert outcomes == ["committed", "waiting"]
+    fault = found[stands.id].error
+    assert fault is not None
+    assert "stands" in fault.message
+    assert [hint.code for hint in fault.hints] == ["roll-back"]
+    assert (found[stands.id].result or {})["snapshot"] == told(stands)["applied"]["snapshot"]
+
+
 def test_a_change_is_kept_for_the_next_start_when_asked(desk: Desk, here: Installation) -> None:
     """Staged and tried, nothing live touched; the job says what it waits for."""
     before = here.tree()
