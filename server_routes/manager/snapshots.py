@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from ...resolver.core.manager_snapshot import read_managers
 from ...resolver.engine.planned import Options
-from .. import wire
+from .. import security, wire
 from ..job import JobOrder
 from ..ordering import change_order, check_tiers
+from ..standing import standing_at
 from ..wanted import TASKS, Wanted
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ def order_for(request: wire.ManagerSnapshotRequest, desk: Desk) -> tuple[JobOrde
 
     Raises UsageError `manager-snapshot-not-understood`; RefusedError of `security`.
     """
+    # Manager's own restore is middle+, whatever packs it comes to.
+    security.check([(security.Deed.ROLL_BACK, "a snapshot of ComfyUI-Manager")], standing_at(desk))
     site = desk.open_session().site
     known = [(pack, site.origin_of(pack)) for pack in site.every_pack()]
     wish = read_managers(request.snapshot, known)
