@@ -192,17 +192,20 @@ def _read_record(
     try:
         if os.stat(path).st_size > LARGEST_RECORD:
             raise ValueError(f"it has more than {LARGEST_RECORD} bytes")
-        with open_regular(path) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="") as stream:
-            for row in csv.reader(stream, strict=True):
-                if not row or not row[0]:
-                    continue
-                place = places.of(row[0])
-                if place is None:
-                    outside.append(row[0])
-                    continue
-                algorithm, _, digest = row[1].partition("=") if len(row) > 1 else ("", "", "")
-                size = int(row[2]) if len(row) > 2 and row[2].isdecimal() else -1  # noqa: PLR2004
-                files.append(RecordedFile(path=place, algorithm=algorithm, digest=digest, size=size))
+        with open_regular(path) as stream:
+            # At once: a thread that reads on every few lines takes the interpreter back before any other gets it,
+            # and a server's event loop then waits for the whole of a long RECORD.
+            text = stream.read(LARGEST_RECORD + 1).decode("utf-8")
+        for row in csv.reader(io.StringIO(text, newline=""), strict=True):
+            if not row or not row[0]:
+                continue
+            place = places.of(row[0])
+            if place is None:
+                outside.append(row[0])
+                continue
+            algorithm, _, digest = row[1].partition("=") if len(row) > 1 else ("", "", "")
+            size = int(row[2]) if len(row) > 2 and row[2].isdecimal() else -1  # noqa: PLR2004
+            files.append(RecordedFile(path=place, algorithm=algorithm, digest=digest, size=size))
     except FileNotFoundError as error:
         raise SafeInstallError(
             "record-missing", f"{metadata_dir} has no RECORD.", context={"metadata": metadata_dir}
