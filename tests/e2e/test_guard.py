@@ -344,8 +344,12 @@ def test_only_this_machine_may_name_its_folders(
     for source in ("/etc", "file:///etc", "./input", "evil.zip", "git+file:///etc"):
         answer = install(lan, source)
         assert (answer.status, answer.code) == (403, "local-source-not-allowed"), source
-    answer = lan.post("./tasks", {"ui_id": "1", "client_id": "", "kind": "rollback", "params": {}})
-    assert (answer.status, answer.code) == (403, "network-position")
+    for path, body in (
+        ("./tasks", {"ui_id": "1", "client_id": "", "kind": "rollback", "params": {}}),
+        ("./manager/snapshot", {"snapshot": {"cnr_custom_nodes": {"some-pack": "1.0.0"}}}),
+    ):
+        answer = lan.post(path, body)
+        assert (answer.status, answer.code) == (403, "network-position"), path
 
 
 def test_a_strong_level_refuses_every_change(host: Running, scene: Scene, unchanged_host: None) -> None:
