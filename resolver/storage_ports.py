@@ -141,5 +141,11 @@ class KnowsPacks(Protocol):
     def put_off_by_manager(self) -> tuple[str, ...]:
         """What ComfyUI-Manager does at the next start, before us; in words."""
 
-    def carry_over(self, pack: Pack, tree: Path) -> tuple[str, ...]:
-        """Copy into its new version in `tree` what is not the pack's own but the user's; the relative paths."""
+    def carry_over(self, pack: Pack, tree: Path, largest: int | None = None) -> tuple[str, ...]:
+        """Copy into its new version in `tree` what is not the pack's own but the user's; the relative paths.
+
+        Files of more than `largest` bytes are only told.
+        """
+
+    def is_same_version(self, pack: Pack, tree: Path) -> bool:
+        """Whether the pack is what lies in `tree`, the user's own files in it left aside."""

@@ -26,6 +26,8 @@ class Brought:
     version: str = ""
     sha256: str = ""
     """As `Fetched` has them."""
+    digest: str = ""
+    """Of what was fetched, without the user's own files that were put beside it; empty: as it lies there."""
 
     @property
     def replaces(self) -> Pack | None:

@@ -37,6 +37,10 @@ class Coming(Protocol):
         """Of the archive it was unpacked from; empty without one."""
 
     @property
+    def digest(self) -> str:
+        """Of what was fetched; empty where nothing was put beside it."""
+
+    @property
     def instead(self) -> Pack | None:
         """The pack it is a new version of."""
 
@@ -53,7 +57,7 @@ def arrival(site: Site, each: Coming, installed: Mapping[str, Pack], *, runs_scr
         before=(old.version or (old.commit[:10] if each.instead else "")) if old else "",
         after=each.commit[:10] or each.origin,
         target=str(site.new_packs_folder / each.name),
-        digest=site.pack_digest(each.tree),
+        digest=each.digest or site.pack_digest(each.tree),
         sha256=each.sha256,
         at_start=marks,
         # An install.py may change what no comparison sees.

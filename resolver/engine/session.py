@@ -219,7 +219,13 @@ class Session:
         aside: Aside | Scratch | None,
         drifted: tuple[Finding, ...],
     ) -> Planned:
-        fetching = Fetching(site=self.site, report=self.report, cancel=self.cancel, allowed=options.allowed)
+        fetching = Fetching(
+            site=self.site,
+            report=self.report,
+            cancel=self.cancel,
+            allowed=options.allowed,
+            only_look=isinstance(aside, Scratch),
+        )
         brought, noticed = fetching.bring(wanted, aside.folder if aside else None)
         said = (*drifted, *noticed)
         composed, seen = look_when_still(

@@ -7,22 +7,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..core.orphans import orphans
 from ..core.pack_names import fold_name
 from ..core.plan import Plan
-from ..core.types import Environment, Finding, Gathered, Pack
+from ..core.types import Finding, Pack
 from ..core.verdicts import changes_between, library_findings, library_lines
 from ..errors import CancelledError, Hint, UsageError
 from ..ports import Fetched, Reporter, Site
-from ..transaction.history import read_transactions
 from .brought import Brought
 from .install_scripts import CONSENT
+from .left_over import left_over
 from .pack_moves import arrival, relocation, removal
 from .plan_inputs import PlanInputs
 from .planned import Options
 from .task_reading import Bring, Wanted, contradicting
 
 _FEW = 5
+_SMALL = 1024 * 1024
+"""Bytes of a file of the user's that is code or settings, which may change what a plan says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class Fetching:
     report: Reporter
     cancel: threading.Event | None
     allowed: Collection[str] = ()
+    only_look: bool = False
+    """Nothing of it will be installed: the user's large files need not be copied."""
 
     def bring(self, wanted: Wanted, aside: Path | None) -> tuple[tuple[Brought, ...], tuple[Finding, ...]]:
         """Everything that takes part in the solve with its requirements; and what was noticed.
@@ -123,16 +126,15 @@ class Fetching:
         assert each.instead is not None  # noqa: S101 - the caller looked
         if each.commit and each.instead.commit:
             return _same_commit(each)
-        return not each.commit and self.site.pack_digest(each.tree) == self.site.pack_digest(
-            Path(each.instead.path)
-        )
+        return not each.commit and self.site.is_same_version(each.instead, each.tree)
 
     def _with_own_files(self, each: Brought) -> Brought:
         """The new version with what the user keeps in the pack's folder, and what is said of local changes."""
         pack = each.instead
         if pack is None:
             return each
-        carried = self.site.carry_over(pack, each.tree)
+        digest = self.site.pack_digest(each.tree)
+        carried = self.site.carry_over(pack, each.tree, _SMALL if self.only_look else None)
         findings = []
         if carried:
             some = ", ".join(carried[:_FEW]) + (" ..." if len(carried) > _FEW else "")
@@ -153,7 +155,7 @@ class Fetching:
                     hints=(Hint("roll-back", "`safe-install rollback` brings the changed version back."),),
                 )
             )
-        return replace(each, findings=(*each.findings, *findings))
+        return replace(each, findings=(*each.findings, *findings), digest=digest)
 
 
 def _same_commit(each: Brought) -> bool:
@@ -201,7 +203,7 @@ def compose(
         packs=tuple(sorted(staying, key=lambda each: each.pack)),
         rules=site.rules,
         focus=frozenset(new),
-        remove=_orphans(
+        remove=left_over(
             site, environment, core, (*staying, *asleep), [gathered[path] for path in going & gathered.keys()]
         ),
         pack_changes=(
@@ -253,40 +255,10 @@ def operation_of(wanted: Wanted, brought: Sequence[Brought]) -> str:
     return "; ".join(f"{kind} {', '.join(names)}" for kind, names in kinds.items() if names) or "nothing"
 
 
-def brought_by_us(state: Path) -> frozenset[str]:
-    """Distributions that transactions of ours installed anew, as far as the history reaches."""
-    names = set()
-    for record in read_transactions(state):
-        changes = record.summary.get("changes")
-        if record.state is None or record.state.value != "committed" or not isinstance(changes, list):
-            continue
-        names |= {
-            str(change.get("name"))
-            for change in changes
-            if isinstance(change, dict) and change.get("action") == "install"
-        }
-    return frozenset(names)
-
-
 def _is_source(each: Brought, wanted: Wanted) -> bool:
     """Whether it lies in custom_nodes already and was named as a source."""
     fixed = {pack.path for pack in wanted.fix}
     return each.moves_to is None and str(each.tree) not in fixed
-
-
-def _orphans(
-    site: Site,
-    environment: Environment,
-    core: Gathered,
-    staying: Sequence[Gathered],
-    going: Sequence[Gathered],
-) -> frozenset[str]:
-    if not going:
-        return frozenset()
-    lines = tuple(line for each in going for line in each.lines)
-    removed = Gathered(pack=going[0].pack, lines=lines)
-    known = brought_by_us(site.state)
-    return orphans(environment, core, staying, removed, rules=site.rules, brought_by_us=known)
 
 
 def _said_of(site: Site, brought: Sequence[Brought], options: Options) -> list[Finding]:

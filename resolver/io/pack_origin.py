@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.pack_origin import GIT, LOCAL, NIGHTLY, REGISTRY, PackOrigin
@@ -15,12 +17,14 @@ from ..errors import SafeInstallError
 from ..transaction.fs import read_regular
 from .git import tracked_files
 from .git_folder import find_git_dir, read_git_folder
+from .guard.copy import copy_hashed
 from .packs import walk_files
 
 TRACKING = ".tracking"
 """ComfyUI-Manager's list of what it unpacked from the Registry: one relative path a line."""
 CNR_ID = ".cnr-id"
 """File in `.git` by which Manager knows the Registry id of a repository it cloned (`nightly`)."""
+_LARGE = 1024 * 1024
 _LARGEST_LIST = 16 * 1024 * 1024
 
 
@@ -40,11 +44,12 @@ def read_origin(pack: Pack) -> PackOrigin:
     return PackOrigin(id=own_name)
 
 
-def carry_over(pack: Pack, tree: Path) -> tuple[str, ...]:
+def carry_over(pack: Pack, tree: Path, largest: int | None = None) -> tuple[str, ...]:
     """Copy into the new version in `tree` what no version brought along: models, settings, outputs.
 
     As `git pull` leaves untracked files where they are, and ComfyUI-Manager what `.tracking` does not name.
-    Nothing in `tree` is overwritten. Blocks; raises OSError, and SafeInstallError where git cannot tell.
+    Nothing in `tree` is overwritten. `largest`: only list what has more bytes, for a plan that is only looked at.
+    The relative paths. Blocks; raises OSError.
     """
     old = Path(pack.path)
     own = _brought(old)
@@ -56,13 +61,45 @@ def carry_over(pack: Pack, tree: Path) -> tuple[str, ...]:
         target = tree / relative
         if relative.as_posix() in own or os.path.lexists(target) or _blocked(tree, relative):
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target, follow_symlinks=False)
         carried.append(relative.as_posix())
+        size = path.lstat().st_size
+        if largest is None or size <= largest:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _copy(path, target, size)
     marks, new_git = find_git_dir(old), find_git_dir(tree)
     if marks and new_git and (marks / CNR_ID).is_file() and not (new_git / CNR_ID).exists():
         shutil.copy2(marks / CNR_ID, new_git / CNR_ID)
     return tuple(carried)
+
+
+def is_same_version(pack: Pack, tree: Path) -> bool:
+    """Whether the pack is what lies in `tree`: what the user has in it beside that does not count. Reads both."""
+    old = Path(pack.path)
+    new = {path.relative_to(tree) for path in walk_files(tree)}
+    own = _brought(old)
+    had = {path.relative_to(old) for path in walk_files(old)}
+    if own is not None:
+        had = {each for each in had if each.as_posix() in own}
+    return had <= new and all(_equal(old / each, tree / each) for each in new)
+
+
+def _equal(one: Path, other: Path) -> bool:
+    if one.is_symlink() or other.is_symlink():
+        return one.is_symlink() and other.is_symlink() and one.readlink() == other.readlink()
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
+
+
+def _copy(path: Path, target: Path, size: int) -> None:
+    """A copy that shares its blocks where the file system can, so that models cost neither time nor room."""
+    if size > _LARGE and not path.is_symlink():
+        with suppress(OSError):
+            copy_hashed(str(path), str(target), clone=True)
+            shutil.copystat(path, target)
+            return
+    shutil.copy2(path, target, follow_symlinks=False)
 
 
 def _brought(old: Path) -> frozenset[str] | None:

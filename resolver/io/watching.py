@@ -23,7 +23,7 @@ from .manager_queue import put_off
 from .metadata import digest_of, read_small
 from .pack_difference import difference_of
 from .pack_files import pack_reader, root_names
-from .pack_origin import carry_over, read_origin
+from .pack_origin import carry_over, is_same_version, read_origin
 from .pack_start import marks_at_start
 from .packs import list_packs, pack_state
 from .records import check_files, slashed
@@ -57,9 +57,13 @@ class Watching(Keeping):
         """What ComfyUI-Manager does at the next start, before us; in words."""
         return put_off(user_folder(self.workspace))
 
-    def carry_over(self, pack: Pack, tree: Path) -> tuple[str, ...]:
+    def carry_over(self, pack: Pack, tree: Path, largest: int | None = None) -> tuple[str, ...]:
         """Copy into its new version in `tree` what is the user's own; see `pack_origin.carry_over`."""
-        return carry_over(pack, tree)
+        return carry_over(pack, tree, largest)
+
+    def is_same_version(self, pack: Pack, tree: Path) -> bool:
+        """Whether the pack is what lies in `tree`, the user's own files in it left aside."""
+        return is_same_version(pack, tree)
 
     def watched(self) -> Watched:
         """Where changes of others are looked for."""

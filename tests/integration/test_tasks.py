@@ -316,3 +316,24 @@ def test_packs_of_the_registry_are_updated_to_its_newest_and_looked_at_before_an
         assert here.versions() == {"base": "1.0", "needed": "1.0"}
         assert here.run("rollback", "--yes").code == 0
         assert differences(before, here.tree()) == []
+
+
+def test_a_plan_that_is_only_looked_at_copies_no_models_and_is_the_plan_that_is_applied(
+    here: Installation,
+) -> None:
+    """What a user has downloaded into a pack's folder stays through an update, and is not copied to look."""
+    here.have("base", "1.0")
+    upstream = make_repository(here.root / "upstream", {"__init__.py": "V = 1\n"})
+    git(here.packs, "clone", "--quiet", upstream.as_uri(), "demo")
+    (here.packs / "demo" / "model.bin").write_bytes(bytes(2_000_000))
+    (here.packs / "demo" / "settings.json").write_text("{}")
+    (upstream / "__init__.py").write_text("V = 2\n")
+    git(upstream, "commit", "--quiet", "--all", "--message=second")
+    update = a(TaskKind.UPDATE, "demo")
+    with here.session().plan_tasks([update], Options()) as looked:
+        (brought,) = looked.fetched
+        assert {path.name for path in brought.tree.iterdir()} == {".git", "__init__.py", "settings.json"}
+        assert "own-files-kept" in {each.code for each in looked.plan.findings}
+    planned, _ = do(here, update)
+    assert planned.plan.fingerprint == looked.plan.fingerprint
+    assert (here.packs / "demo" / "model.bin").read_bytes() == bytes(2_000_000)
