@@ -123,7 +123,7 @@ def invalid_request(error: ValidationError, where: str) -> UsageError:
     more = len(faults) - len(words)
     return UsageError(
         "request-invalid",
-        one_line(f"The {where} of the request is not valid: {'; '.join(words)}.")
+        one_line(f"The request's {where} cannot be used: {'; '.join(words)}.")
         + (f" And {more} more." if more else ""),
         context={"faults": "; ".join(words)},
         hints=(Hint("see-openapi", "What each route takes is told at openapi.json beside it."),),

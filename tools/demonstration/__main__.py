@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +32,12 @@ def main() -> int:
         return tour(workspace) if given.tour else serve(workspace, given.port)
     except KeyboardInterrupt:
         return 0 if not given.tour else 130
+    except subprocess.CalledProcessError as error:
+        print(
+            f"\nThe demo stops: `{' '.join(error.cmd)}` failed, see above. It needs the package index.",
+            file=sys.stderr,
+        )
+        return 1
     finally:
         if given.keep:
             print(f"\nThe workspace is left in {folder}")
