@@ -81,7 +81,7 @@ class Desk:
 
 
 def _read(act: Callable[..., T], *arguments: object) -> T:
-    with loop_breathing():
+    with loop_breathing(reading=True):
         return act(*arguments)
 
 

@@ -34,6 +34,17 @@ def test_work_takes_short_turns_and_then_all_is_as_before(
     assert (sys.getswitchinterval(), gc.get_threshold()) == as_before
 
 
+def test_readers_leave_the_middle_generation_alone(as_before: tuple[float, tuple[int, int, int]]) -> None:
+    """While pages only read, just collections of everything wait; work beside them has the longer rest."""
+    with loop_breathing(reading=True):
+        assert gc.get_threshold()[:2] == as_before[1][:2]
+        assert gc.get_threshold()[2] > 100_000
+        with loop_breathing():
+            assert min(gc.get_threshold()[1:]) > 100_000
+        assert gc.get_threshold()[:2] == as_before[1][:2]
+    assert (sys.getswitchinterval(), gc.get_threshold()) == as_before
+
+
 def test_it_ends_with_an_error_too(as_before: tuple[float, tuple[int, int, int]]) -> None:
     """An error in the work leaves nothing changed."""
     with pytest.raises(ZeroDivisionError), loop_breathing():
