@@ -155,7 +155,8 @@ def classify(output: str) -> SolveProblem:
 
 def refuse_unlockable_cache(output: str) -> None:
     """Raise SafeInstallError `cache-not-lockable` where uv could not lock its cache: no package is to blame."""
-    found = re.search(r"failed to lock `([^`]*)`: ([^\n]*)", output)
+    # uv breaks long lines, so what stands where in its words must not count.
+    found = re.search(r"failed to lock `([^`]*)`: (.*?\(os error \d+\)|[^`]*)", " ".join(output.split()))
     if found:
         raise SafeInstallError(
             "cache-not-lockable",

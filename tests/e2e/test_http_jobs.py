@@ -125,7 +125,9 @@ def test_a_killed_host_finds_its_job_interrupted_and_everything_as_before(
     scene, index = hanging
     here, before = scene.here, scene.here.tree()
     host = scene.start(environment={"UV_DEFAULT_INDEX": index.url})
+    index.asked.clear()
     job = install(host, here, "Two")
+    assert index.asked.wait(30)
     waits = host.post("./snapshots", {}).json()["id"]
     host.kill()
     again = scene.start(environment={"UV_DEFAULT_INDEX": index.url})

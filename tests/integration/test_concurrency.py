@@ -227,7 +227,7 @@ def test_without_locks_one_works_and_the_other_is_told_who(here: Installation) -
         assert answer.code == 0, answer
     assert sorted(each.name for each in here.packs.iterdir()) == ["one", "two"]
     answer = here.finish(here.start("plan", here.source("three", "base"), environment=no_locks))
-    assert answer.error == "cache-not-lockable"
+    assert answer.error == "cache-not-lockable", answer.document
 
 
 # --- two state folders, one environment -------------------------------------------------------------------------

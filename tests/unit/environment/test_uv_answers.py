@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from comfyui_safe_install.resolver.core.solve import SolveProblem
-from comfyui_safe_install.resolver.io.uv_answers import classify
+from comfyui_safe_install.resolver.errors import SafeInstallError
+from comfyui_safe_install.resolver.io.uv_answers import classify, refuse_unlockable_cache
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,16 @@ from comfyui_safe_install.resolver.io.uv_answers import classify
 def test_an_index_that_misbehaves_is_no_conflict_of_versions(said: str) -> None:
     """A cut-off, garbled or wrong answer is the index's fault: no settling of wishes can cure it."""
     assert classify(said) is SolveProblem.NETWORK
+
+
+@pytest.mark.parametrize("gap", [" ", "\n         "], ids=["short", "broken into lines"])
+def test_a_cache_without_locks_is_told_however_long_its_path_is(gap: str) -> None:
+    """uv breaks its messages where they get long; the file and the reason are found all the same."""
+    with pytest.raises(SafeInstallError) as caught:
+        refuse_unlockable_cache(
+            f"error: Could not acquire lock\n  cause: failed to lock{gap}`/far/away/.lock`:{gap}No locks available"
+            " (os error 37)\n"
+        )
+    assert caught.value.code == "cache-not-lockable"
+    assert caught.value.context == {"file": "/far/away/.lock"}
+    assert "No locks available (os error 37)" in caught.value.message
