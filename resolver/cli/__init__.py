@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from pathlib import Path
 
+from ..engine.about import own_version
 from ..errors import CancelledError, Hint, SafeInstallError, from_os_error
 from .console import Console
 from .offline import cut_off
@@ -34,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
     console.as_json, console.verbose, console.colour = args.json, args.verbose, not args.no_color
     if args.version:
-        console.say([f"safe-install {version()}"])
-        console.document({"ok": True, "version": version()})
+        console.say([f"safe-install {own_version()}"])
+        console.document({"ok": True, "version": own_version()})
         return 0
     return _guarded(console, args, is_program=argv is None)
 
@@ -138,24 +137,6 @@ def _run(
     finally:
         reporter.close()
     return outcome.document, outcome.code
-
-
-def version() -> str:
-    """Our own version."""
-    project = Path(__file__).parents[2] / "pyproject.toml"
-    try:
-        found = re.search(r'^version = "([^"]+)"', project.read_text(encoding="utf-8"), re.MULTILINE)
-        if found:
-            return found[1]
-    except OSError:
-        pass  # Installed as a wheel.
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed_version
-
-    try:
-        return installed_version("comfyui-safe-install")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _unexpected(error: BaseException) -> SafeInstallError:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..core.snapshot import Snapshot, SnapshotDiff, diff_snapshots, to_dict
+from ..core.snapshot import SnapshotDiff, diff_snapshots, to_dict
 from ..engine.disk_use import own_bytes
 from ..engine.exclusion import alone
-from ..engine.snapshots_by_hand import change_snapshot, named_or_now, remove_by_hand, take_by_hand
+from ..engine.snapshots_by_hand import change_snapshot, named_or_now, remove_by_hand, summary_of, take_by_hand
 from .console import plain
 from .disk_text import freed_lines
 from .guard import copy_lines, usage_of
@@ -30,7 +30,7 @@ def snapshot(work: Work, args: argparse.Namespace) -> Outcome:
             {
                 "ok": True,
                 "snapshots": [
-                    {**summary(each), "own_bytes": sizes.get(each.id, 0), "full": each.id in full}
+                    {**summary_of(each), "own_bytes": sizes.get(each.id, 0), "full": each.id in full}
                     for each in found.snapshots
                 ],
                 "findings": [each.to_dict() for each in found.findings],
@@ -66,7 +66,7 @@ def _change(work: Work, args: argparse.Namespace) -> Outcome:
     else:
         done = change_snapshot(site, args.id, pinned=args.action == "pin")
     work.console.say([snapshot_words(done), *(copy_lines(copy, work.console.out_style) if copy else ())])
-    return Outcome({"ok": True, "snapshot": summary(done), "full": copy.to_dict() if copy else None})
+    return Outcome({"ok": True, "snapshot": summary_of(done), "full": copy.to_dict() if copy else None})
 
 
 def _remove(work: Work, name: str) -> Outcome:
@@ -74,7 +74,7 @@ def _remove(work: Work, name: str) -> Outcome:
     found, gone = remove_by_hand(work.session.site, name)
     work.console.say([f"Removed: {snapshot_words(found) if found else plain(name)}", *freed_lines(gone)])
     work.console.note(*finding_lines(gone.findings, work.console.err_style, verbose=True))
-    document = summary(found) if found else {"id": name}
+    document = summary_of(found) if found else {"id": name}
     return Outcome({"ok": True, "snapshot": document, **gone.to_dict()})
 
 
@@ -83,21 +83,6 @@ def _diff(work: Work, args: argparse.Namespace) -> Outcome:
     diff = diff_snapshots(before, after)
     work.console.say(snapshot_diff_lines(diff, work.console.out_style))
     return Outcome({"ok": True, "a": before.id, "b": after.id, **diff_document(diff)})
-
-
-def summary(snapshot: Snapshot) -> dict[str, object]:
-    """A snapshot as a short JSON object, for lists."""
-    return {
-        "id": snapshot.id,
-        "created": snapshot.created,
-        "reason": snapshot.reason,
-        "label": snapshot.label,
-        "pinned": snapshot.pinned,
-        "python": snapshot.python,
-        "comfyui_version": snapshot.comfyui_version,
-        "distributions": len(snapshot.distributions),
-        "packs": len(snapshot.packs),
-    }
 
 
 def diff_document(diff: SnapshotDiff) -> dict[str, object]:

@@ -4,48 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 from ..core.plan import PackChange
 from ..core.reload import AtStart, Difference
 from ..core.types import Pack
 from ..ports import Site
+from .brought import Brought
 from .task_reading import Relocation
 
 
-class Coming(Protocol):
-    """A pack that was fetched."""
-
-    @property
-    def name(self) -> str:
-        """The folder name it gets."""
-
-    @property
-    def tree(self) -> Path:
-        """Where it lies now."""
-
-    @property
-    def origin(self) -> str:
-        """The source as the user wrote it, redacted."""
-
-    @property
-    def commit(self) -> str:
-        """The commit checked out, or empty."""
-
-    @property
-    def sha256(self) -> str:
-        """Of the archive it was unpacked from; empty without one."""
-
-    @property
-    def digest(self) -> str:
-        """Of what was fetched; empty where nothing was put beside it."""
-
-    @property
-    def instead(self) -> Pack | None:
-        """The pack it is a new version of."""
-
-
-def arrival(site: Site, each: Coming, installed: Mapping[str, Pack], *, runs_script: bool) -> PackChange:
+def arrival(site: Site, each: Brought, installed: Mapping[str, Pack], *, runs_script: bool) -> PackChange:
     """A pack that comes, in the place of what has its name. `runs_script`: its install.py is run. Blocks."""
     old = installed.get(each.name)
     marks = site.marks_at_start(each.tree)

@@ -68,3 +68,18 @@ def named_or_now(session: Session, name: str) -> Snapshot:
     if name == NOW:
         return look_when_still(site, lambda: snapshot_now(site, site.environment(), "now"), session.cancel)[0]
     return site.snapshots.get(name)
+
+
+def summary_of(snapshot: Snapshot) -> dict[str, object]:
+    """A snapshot as a short JSON object, for lists."""
+    return {
+        "id": snapshot.id,
+        "created": snapshot.created,
+        "reason": snapshot.reason,
+        "label": snapshot.label,
+        "pinned": snapshot.pinned,
+        "python": snapshot.python,
+        "comfyui_version": snapshot.comfyui_version,
+        "distributions": len(snapshot.distributions),
+        "packs": len(snapshot.packs),
+    }

@@ -5,7 +5,13 @@ from __future__ import annotations
 from ...resolver.core.snapshot import Snapshot, diff_snapshots
 from ...resolver.engine.disk_use import own_bytes
 from ...resolver.engine.session import Session
-from ...resolver.engine.snapshots_by_hand import NOW, change_snapshot, named_or_now, remove_by_hand
+from ...resolver.engine.snapshots_by_hand import (
+    NOW,
+    change_snapshot,
+    named_or_now,
+    remove_by_hand,
+    summary_of,
+)
 from ...resolver.errors import UsageError
 from .. import security, wire
 from ..call import Call
@@ -58,7 +64,7 @@ def _listed(call: Call, page: wire.Page) -> wire.Snapshots:
     return wire.Snapshots(
         snapshots=[
             wire.SnapshotSummary.model_validate(
-                {**_summary(each), "own_bytes": sizes.get(each.id, 0), "full": site.guard.is_full(each.id)}
+                {**summary_of(each), "own_bytes": sizes.get(each.id, 0), "full": site.guard.is_full(each.id)}
             )
             for each in part
         ],
@@ -145,25 +151,11 @@ def _not_found(identifier: str) -> UsageError:
     return UsageError("snapshot-not-found", "There is no such snapshot.", context={"snapshot": identifier})
 
 
-def _summary(snapshot: Snapshot) -> dict[str, object]:
-    return {
-        "id": snapshot.id,
-        "created": snapshot.created,
-        "reason": snapshot.reason,
-        "label": snapshot.label,
-        "pinned": snapshot.pinned,
-        "python": snapshot.python,
-        "comfyui_version": snapshot.comfyui_version,
-        "distributions": len(snapshot.distributions),
-        "packs": len(snapshot.packs),
-    }
-
-
 def _whole(session: Session, snapshot: Snapshot) -> wire.Snapshot:
     site = session.site
     return wire.Snapshot.model_validate(
         {
-            **_summary(snapshot),
+            **summary_of(snapshot),
             "own_bytes": own_bytes(site).get(snapshot.id, 0),
             "full": site.guard.is_full(snapshot.id),
             "platform": snapshot.platform,
