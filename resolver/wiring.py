@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -45,22 +46,29 @@ __all__ = [
 SHIPPED_RULES = Path(__file__).with_name("rules.toml")
 
 
+@functools.cache
+def _shipped_rules() -> Rules:
+    """Read once: a server asks for them with every request, and hundreds of small values are no small garbage."""
+    return parse_rules(tomllib.loads(SHIPPED_RULES.read_text(encoding="utf-8")))
+
+
 def load_rules(state: Path) -> Rules:
     """The shipped rules with the user's own `rules.toml` in the state folder over them.
 
     Raises UsageError `rules-invalid`.
     """
-    tables = [tomllib.loads(SHIPPED_RULES.read_text(encoding="utf-8"))]
     own = state / "rules.toml"
-    if own.is_file():
-        try:
-            tables.append(read_toml(read_regular(own, MAX_FILE_BYTES).decode("utf-8")))
-        except (OSError, ValueError, RecursionError) as error:
-            raise UsageError(
-                "rules-invalid",
-                f"{own} cannot be read: {error}.",
-                hints=(Hint("fix-rules-file", "Correct the file, or remove it to use the shipped rules."),),
-            ) from error
+    if not own.is_file():
+        return _shipped_rules()
+    tables = [tomllib.loads(SHIPPED_RULES.read_text(encoding="utf-8"))]
+    try:
+        tables.append(read_toml(read_regular(own, MAX_FILE_BYTES).decode("utf-8")))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(
+            "rules-invalid",
+            f"{own} cannot be read: {error}.",
+            hints=(Hint("fix-rules-file", "Correct the file, or remove it to use the shipped rules."),),
+        ) from error
     return parse_rules(*tables)
 
 
