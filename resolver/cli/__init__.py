@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 
-from ..engine.about import own_version
+from ..about import own_version
 from ..errors import CancelledError, Hint, SafeInstallError, from_os_error
 from .console import Console
 from .offline import cut_off

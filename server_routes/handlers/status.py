@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ...resolver.engine.about import own_version
+from ...resolver.about import own_version
 from ...resolver.engine.past import unfinished, waiting
 from ...resolver.engine.starts_report import starts_report
 from .. import wire

@@ -48,6 +48,7 @@ class Room:
 
 ROOMS: dict[str, Room] = {
     "resolver": Room(),
+    "resolver.about": Room(),
     "resolver.errors": Room(),
     "resolver.core": Room(
         own=("resolver.core", "resolver.errors"), third_party=frozenset({"packaging", "tomli"}), pure=True
@@ -69,6 +70,7 @@ ROOMS: dict[str, Room] = {
     "resolver.io": Room(
         own=(
             "resolver.io",
+            "resolver.about",
             "resolver.core",
             "resolver.errors",
             "resolver.ports",
@@ -110,6 +112,7 @@ ROOMS: dict[str, Room] = {
     "resolver.cli": Room(
         own=(
             "resolver.cli",
+            "resolver.about",
             "resolver.core",
             "resolver.engine",
             "resolver.errors",
@@ -126,6 +129,7 @@ ROOMS: dict[str, Room] = {
         own=(
             "server_routes",
             # Values alone, which have no I/O; what does something comes by `engine` and `wiring`.
+            "resolver.about",
             "resolver.core",
             "resolver.engine",
             "resolver.errors",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ...about import own_version
 from ...core.settings import RegistrySettings, parse_settings
-from ..pack_tree import project_version
 from .client import RegistryClient
 from .patience import Patience
 
@@ -34,13 +34,4 @@ def open_registry(cache: Path, settings: RegistrySettings, *, refresh: bool = Fa
 
 def _agent() -> str:
     """What we call ourselves: the project and its version."""
-    version = project_version(Path(__file__).parents[3] / "pyproject.toml")
-    if not version:  # Installed as a wheel.
-        from importlib.metadata import PackageNotFoundError
-        from importlib.metadata import version as installed_version
-
-        try:
-            version = installed_version("comfyui-safe-install")
-        except PackageNotFoundError:
-            version = "unknown"
-    return f"comfyui-safe-install/{version}"
+    return f"comfyui-safe-install/{own_version()}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def own_version() -> str:
     """Our own version: of the checkout or pack this file is in, else of the wheel. Reads a file."""
-    project = Path(__file__).parents[2] / "pyproject.toml"
+    project = Path(__file__).parents[1] / "pyproject.toml"
     try:
         found = re.search(r'^version = "([^"]+)"', project.read_text(encoding="utf-8"), re.MULTILINE)
         if found:
