@@ -125,11 +125,6 @@ def read_imports(source: str | bytes, file: str, *, pack: str = "") -> FileImpor
     return FileImports(absolute=tuple(absolute), relative=tuple(relative))
 
 
-def top_level_imports(source: str | bytes, path: str) -> tuple[ImportUse, ...]:
-    """The modules one file imports by absolute name at module level; empty for a file that is no Python."""
-    return read_imports(source, path).absolute
-
-
 def read_pack_imports(
     read: Callable[[str], bytes | None], *, pack: str, entries: Sequence[str] = ("__init__.py",)
 ) -> PackImports:

@@ -48,19 +48,6 @@ def _public(tree: _Tree, parents: tuple[str, ...], depth: int) -> tuple[str, ...
     return tuple(sorted(found))
 
 
-def top_level_names(files: Iterable[str]) -> tuple[str, ...]:
-    """Every top-level name these files can be imported by, private and namespace ones too, sorted."""
-    names: set[str] = set()
-    for file in files:
-        first, slash, rest = _normal(file).partition("/")
-        if first in ("", "..") or first.endswith((".dist-info", ".egg-info", ".data")):
-            continue
-        name = first if slash else module_name(first)
-        if name.isidentifier() and name != "__pycache__" and (not slash or _holds_code(rest)):
-            names.add(name)
-    return tuple(sorted(names))
-
-
 def vanishing_modules(
     leaving: Mapping[str, Sequence[str]], staying: Iterable[str]
 ) -> dict[str, tuple[str, ...]]:
@@ -146,10 +133,6 @@ def _shared(staged: _Tree, kept: _Tree, parents: tuple[str, ...]) -> set[str]:
 
 def _has_module(tree: _Tree) -> bool:
     return any(module_name(name) if below is None else _has_module(below) for name, below in tree.items())
-
-
-def _holds_code(path: str) -> bool:
-    return bool(module_name(path.rpartition("/")[2]))
 
 
 def _normal(file: str) -> str:

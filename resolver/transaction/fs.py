@@ -105,11 +105,6 @@ def rename(source: Path, target: Path) -> None:
     _patiently(lambda: os.rename(source, target))
 
 
-def same_volume(first: Path, second: Path) -> bool:
-    """Whether a rename between the two can work: one device under both, or under their nearest parents."""
-    return device(first) == device(second)
-
-
 def device(path: Path) -> int:
     """The device number under `path`, or under its nearest parent that exists."""
     if os.path.lexists(path):

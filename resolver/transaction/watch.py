@@ -121,11 +121,6 @@ def is_pack_code(name: str) -> bool:
     return name.endswith(_PACK_CODE) or (name.startswith("requirements") and name.endswith(".txt"))
 
 
-def is_site_code(name: str) -> bool:
-    """Whether a file of that name makes Python do something else."""
-    return name.endswith(_SITE_CODE)
-
-
 def walk_pack(root: str) -> Iterator[tuple[str, str]]:
     """(relative path, absolute path) of each code file of a pack, sorted; links are not followed."""
     waiting, found = [root], []

@@ -205,7 +205,7 @@ def test_remove_tree_survives_a_rival(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_space_and_volume_are_asked_of_the_nearest_parent(tmp_path: Path) -> None:
     """Paths that do not exist yet have a volume and free space too."""
-    assert fs.same_volume(tmp_path / "a" / "b", tmp_path)
+    assert fs.device(tmp_path / "a" / "b") == fs.device(tmp_path)
     assert fs.free_bytes(tmp_path / "a" / "b") > 0
     assert fs.nearest_existing(tmp_path / "a" / "b") == tmp_path
     (tmp_path / "link").symlink_to("/dev")
@@ -217,7 +217,7 @@ def test_volumes_differ(tmp_path: Path) -> None:
     """Two devices are not one volume."""
     if Path("/proc").stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("only one volume here")
-    assert not fs.same_volume(tmp_path, Path("/proc"))
+    assert fs.device(tmp_path) != fs.device(Path("/proc"))
 
 
 def test_inside_is_judged_as_written_and_as_resolved(tmp_path: Path) -> None:

@@ -6,26 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfyui_safe_install.resolver.core.imports import read_imports, read_pack_imports, top_level_imports
+from comfyui_safe_install.resolver.core.imports import read_imports, read_pack_imports
 
 
 def needed(source: str) -> list[str]:
     """The modules that must be there."""
-    return [use.module for use in top_level_imports(source, "x.py") if not use.optional]
+    return [use.module for use in read_imports(source, "x.py").absolute if not use.optional]
 
 
 def optional(source: str) -> list[str]:
     """The modules that may be missing."""
-    return [use.module for use in top_level_imports(source, "x.py") if use.optional]
+    return [use.module for use in read_imports(source, "x.py").absolute if use.optional]
 
 
 def test_every_form_of_import_at_module_level() -> None:
     """Plain, dotted, renamed and from-imports are seen with their line; relative ones are not absolute."""
-    uses = top_level_imports(
+    uses = read_imports(
         "import a, b.c as d\nfrom e.f import g\nfrom . import h\nfrom __future__ import annotations\n"
         "class K:\n    import k\nfor x in y:\n    import l\nwith z:\n    import m\n",
         "x.py",
-    )
+    ).absolute
     assert [(use.module, use.line) for use in uses] == [
         ("a", 1), ("b.c", 1), ("e.f", 2), ("k", 6), ("l", 8), ("m", 10),
     ]  # fmt: skip
@@ -63,7 +63,7 @@ def test_imports_that_may_fail(source: str) -> None:
 )  # fmt: skip
 def test_imports_inside_functions_do_not_run(source: str) -> None:
     """An import that runs only when called is none of loading's."""
-    assert not top_level_imports(source, "x.py")
+    assert not read_imports(source, "x.py").absolute
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from comfyui_safe_install.resolver.core.offered import (
     module_name,
     offered_modules,
     shared_packages,
-    top_level_names,
     vanishing_modules,
 )
 
@@ -43,13 +42,6 @@ def test_what_a_distribution_offers() -> None:
     assert offered_modules(RECORD) == (
         "cv2", "fast", "google.api.deep.er", "google.protobuf", "plain", "six", "win",
     )  # fmt: skip
-
-
-def test_all_top_level_names() -> None:
-    """Private names and namespace folders count where the question is what a name leads to."""
-    names = top_level_names(RECORD)
-    assert {"_private", "_cffi_backend", "google", "cv2", "loose", "tests"} <= set(names)
-    assert not {"assets", "__pycache__", "bin", "zlib1", "distutils-precedence"} & set(names)
 
 
 def test_module_names() -> None:
