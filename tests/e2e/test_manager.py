@@ -1,12 +1,14 @@
-"""The real ComfyUI-Manager beside us in one running host. Skipped where SAFE_INSTALL_MANAGER names none.
+"""The real ComfyUI-Manager beside us in one running host.
 
-It names a folder of installed packages that has comfyui-manager 4.3 and what it requires. The stand-in host loads
-Manager's core from there, as ComfyUI does with `--enable-manager`; Manager's own routes are not needed for it.
+It comes from the package index into a folder of its own. The stand-in host loads Manager's core from there, as ComfyUI
+does with `--enable-manager`; Manager's own routes are not needed for it.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,19 +19,15 @@ from uv import find_uv_bin
 from .conftest import MakeScene, Scene
 from .hosts import STAND_IN, Running
 
-MANAGER = os.environ.get("SAFE_INSTALL_MANAGER", "")
+pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.timeout(300)]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not MANAGER, reason="no ComfyUI-Manager here (set SAFE_INSTALL_MANAGER)"),
-    pytest.mark.timeout(300),
-]
+MANAGER_FOLDER = "KIT_MANAGER"
 
 WINDOW = """
 import asyncio, importlib, os, subprocess, sys
 from aiohttp import web
 from server import PromptServer
-sys.path.append(os.environ["SAFE_INSTALL_MANAGER"])
+sys.path.append(os.environ["KIT_MANAGER"])
 cm_global = importlib.import_module("comfyui_manager.common.cm_global")
 # What its prestartup script sets:
 cm_global.pip_overrides, cm_global.pip_blacklist, cm_global.pip_downgrade_blacklist = {}, [], []
@@ -65,6 +63,19 @@ async def call(request):
 """
 
 
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ComfyUI-Manager 4.3 and what it requires, less transformers, which is large and never imported."""
+    folder = tmp_path_factory.mktemp("manager")
+    (folder / "excluded.txt").write_text("transformers\n")
+    subprocess.run(
+        [find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable, "--target", folder / "packages",
+         "--excludes", folder / "excluded.txt", "comfyui-manager==4.3"],
+        check=True, timeout=240,
+    )  # fmt: skip
+    return folder / "packages"
+
+
 @pytest.fixture(scope="module", params=["glob", "legacy"])
 def kind_of_manager(request: pytest.FixtureRequest) -> str:
     """Manager's new core, and the one behind its legacy window."""
@@ -72,11 +83,11 @@ def kind_of_manager(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def scene(make_scene: MakeScene, kind_of_manager: str) -> Scene:
+def scene(manager: Path, make_scene: MakeScene, kind_of_manager: str) -> Scene:
     """A ComfyUI that needs an engine, with Manager in its process."""
     scene = make_scene(STAND_IN)
     here = scene.here
-    scene.environment |= {"MANAGER_KIND": kind_of_manager, "SAFE_INSTALL_MANAGER": MANAGER}
+    scene.environment |= {"MANAGER_KIND": kind_of_manager, MANAGER_FOLDER: str(manager)}
     # Manager calls uv by its name where the environment has neither pip nor uv.
     scene.environment |= {
         "PATH": f"{Path(find_uv_bin()).parent}{os.pathsep}{os.environ['PATH']}",
