@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -183,19 +184,19 @@ def compose(
     new = {each.name: each for each in brought}
     going = {pack.path for pack in wanted.remove}
     silent = {each.pack.path for each in wanted.relocate if not each.enable}
-    gathered = {pack.path: site.gather(name, Path(pack.path)) for name, pack in installed.items()}
+    # Each read once, and only those that count.
+    gather = functools.cache(lambda pack: site.gather(pack.name, Path(pack.path)))
     staying = [
-        gathered[pack.path]
+        gather(pack)
         for name, pack in installed.items()
         if name not in new and pack.path not in going | silent
     ]
     staying += [site.gather(name, each.tree) for name, each in new.items()]
     # What is disabled may be enabled again: it keeps what it needs.
     asleep = [
-        site.gather(pack.name, Path(pack.path))
-        for pack in every
-        if (pack.disabled or pack.path in silent) and pack.path not in going
+        gather(pack) for pack in every if (pack.disabled or pack.path in silent) and pack.path not in going
     ]
+    leaving = [gather(pack) for pack in installed.values() if pack.path in going]
     replaced = [installed[name] for name, each in new.items() if name in installed and not each.in_place]
     inputs = PlanInputs(
         environment=environment,
@@ -203,9 +204,7 @@ def compose(
         packs=tuple(sorted(staying, key=lambda each: each.pack)),
         rules=site.rules,
         focus=frozenset(new),
-        remove=left_over(
-            site, environment, core, (*staying, *asleep), [gathered[path] for path in going & gathered.keys()]
-        ),
+        remove=left_over(site, environment, core, (*staying, *asleep), leaving),
         pack_changes=(
             *(
                 arrival(site, each, installed, runs_script=CONSENT in options.allowed)
