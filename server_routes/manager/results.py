@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import wire
-
-_OPEN = frozenset({"queued", "running", "cancelling"})
+from ..job import ENDED
 
 
 def queue_status(jobs: Sequence[wire.Job], client: str = "") -> wire.QueueStatus:
     """How much there is to do; for one client, or in all. A job counts once for each of its tasks."""
     mine = [job for job in jobs if not client or job.client_id == client]
     pending = sum(_tasks(job) for job in mine if job.state == "queued")
-    running = sum(_tasks(job) for job in mine if job.state in _OPEN and job.state != "queued")
+    running = sum(_tasks(job) for job in mine if job.state not in ENDED and job.state != "queued")
     return wire.QueueStatus(
         total_count=pending + running,
-        done_count=sum(_tasks(job) for job in mine if job.state not in _OPEN),
+        done_count=sum(_tasks(job) for job in mine if job.state in ENDED),
         in_progress_count=running,
         pending_count=pending,
-        is_processing=any(job.state in _OPEN for job in jobs),
+        is_processing=any(job.state not in ENDED for job in jobs),
         client_id=client or None,
     )
 
@@ -29,7 +28,7 @@ def queue_history(jobs: Sequence[wire.Job], query: wire.QueueQuery) -> wire.Queu
     found = [
         (ui_id, job)
         for job in jobs
-        if job.state not in _OPEN and (not query.client_id or job.client_id == query.client_id)
+        if job.state in ENDED and (not query.client_id or job.client_id == query.client_id)
         for ui_id in (job.ui_ids or [job.id])
         if not query.ui_id or ui_id == query.ui_id
     ]
