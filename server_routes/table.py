@@ -32,6 +32,7 @@ ROUTES = (
     Route("GET", "/status", "status:get_status", "Status", query="StatusQuery"),
     Route("GET", "/openapi.json", "openapi:get_document", "OpenApi"),
     Route("GET", "/packs", "packs:list_packs", "Packs"),
+    Route("GET", "/wishes", "packs:wishes", "Wishes"),
     Route("GET", "/why/{package}", "packs:explain", "Why"),
     # Work in a job: the answer comes at once, the outcome by events and by the job.
     Route("POST", "/plan", "tasks:plan", "Accepted", body="TaskRequest", status=202),

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 Consent = Literal["builds", "indexes", "urls", "install-py", "flagged"]
 Restart = Literal["none", "reload", "restart"]
+PackState = Literal["loaded", "failed", "not-loaded", "disabled"]
+WishOutcome = Literal["met", "overruled", "broken"]
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "refused", "cancelled", "interrupted"]
 
 Words = Annotated[str, Field(max_length=4096)]
@@ -254,6 +256,26 @@ class Status(Answer):
     """What could not be told, and why: a damaged journal, settings that make no sense."""
 
 
+class PackFailure(Answer):
+    """Why a pack did not load."""
+
+    message: str
+    """In one sentence, as ComfyUI's log has it."""
+    log: list[str]
+    """The lines of ComfyUI's log about it, its traceback too; empty where they were not kept."""
+
+
+class BroughtBy(Answer):
+    """The last change that added or replaced a pack."""
+
+    transaction: str
+    operation: str
+    at: str
+    """When it was committed."""
+    snapshot: str
+    """The one taken before it; empty where it is gone."""
+
+
 class InstalledPack(Answer):
     """One custom node package."""
 
@@ -267,6 +289,12 @@ class InstalledPack(Answer):
     dirty: bool | None
     loaded: bool
     """Whether the running ComfyUI has loaded it."""
+    state: PackState
+    """`not-loaded`: it came, or was replaced or enabled, after ComfyUI started."""
+    failure: PackFailure | None
+    """Where its state is `failed`."""
+    brought_by: BroughtBy | None
+    """None where no change of ours did."""
     node_types: list[str]
 
 
@@ -284,6 +312,42 @@ class WishNow(Answer):
     file: str
     line: int
     met: bool
+
+
+class WishStanding(Answer):
+    """One requirement line, and how it stands now."""
+
+    pack: str
+    """`ComfyUI` for its own lines."""
+    requirement: str
+    file: str
+    line: int
+    outcome: WishOutcome
+    """`overruled`: it is not met, and a decision in force says so; `broken`: not met, and nobody decided that."""
+    rule: str
+    """Code of the rule that decided about it, or gave it another name; empty where none did."""
+    reason: str
+    """That rule, or what is wrong, in words; empty where it is simply met."""
+
+
+class WantedPackage(Answer):
+    """A package somebody asks for, and everybody's lines about it."""
+
+    name: str
+    installed: str
+    """Its version; empty where it is not installed."""
+    provided_by: str
+    """What stands for it, name and version: another one of its family. Empty without."""
+    wishes: list[WishStanding]
+    """ComfyUI's own first, then by pack."""
+
+
+class Wishes(Answer):
+    """Every requirement line that counts here, by package."""
+
+    packages: list[WantedPackage]
+    findings: list[Finding]
+    """Lines that cannot be read, and what else is to be told of them."""
 
 
 class RuleWords(Answer):

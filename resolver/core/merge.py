@@ -18,6 +18,9 @@ from packaging.version import Version
 from .types import CORE, Decision, Wish
 from .wishes import SolveLine
 
+NOT_INSTALLED = "not installed"
+"""What was chosen where a package somebody asks for is not to be there."""
+
 T = TypeVar("T")
 LineKey = tuple[str, str, int, str]
 """See `SolveLine.key`."""
@@ -233,7 +236,7 @@ def version_decisions(
             Decision(
                 package=name,
                 rule=rule,
-                chosen=versions.get(name, "not installed"),
+                chosen=versions.get(name, NOT_INSTALLED),
                 wanted=tuple(
                     dict.fromkeys(
                         (*strong, *(line.wish for line in lines if line.applies and line.name == name))

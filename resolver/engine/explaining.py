@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
@@ -13,6 +12,7 @@ from ..core.types import CORE, Finding
 from ..core.verdicts import core_findings, library_findings, library_lines
 from ..core.wishes import SolveLine, read_wishes
 from ..errors import Hint, UsageError
+from .asking import read_asked
 from .drift import look
 from .drift_report import NOTHING_KNOWN, DriftReport
 from .record import read_record
@@ -103,27 +103,21 @@ def why(session: Session, package: str) -> Why:
 def _why(session: Session, package: str) -> Why:
     site = session.site
     name = canonicalize_name(package)
-    environment = site.environment()
-    rules = site.rules
-    lines = [line for pack in site.packs() for line in site.gather(pack.name, Path(pack.path)).lines]
-    read = read_wishes([*site.core().lines, *lines], rules=rules, environment=environment, allowed=("urls",))
-    settled = settle_families(read, rules=rules, environment=environment)
-    stand_in = settled.stands_for.get(name, "")
+    asked = read_asked(site)
+    environment = asked.environment
+    stand_in = asked.wishes.stands_for.get(name, "")
     names = {name, stand_in} - {""}
     versions = environment.versions
     wishes = [
-        _wish_of_line(line, versions)
-        for line in settled.lines
-        if line.applies and (line.name in names or line.line.name in names)
+        _wish_of_line(line.settled, versions)
+        for line in asked.lines
+        if line.settled.name in names or line.settled.line.name in names
     ]
     # Lines a rule turned away (a name of the standard library, say) are wishes all the same.
-    known = {(wish.pack, wish.requirement) for wish in wishes}
     wishes += [
         WishNow(pack=line.pack, requirement=line.text, file=line.file, line=line.line, met=False)
-        for line in lines
-        if line.name == name
-        and (line.pack, line.text) not in known
-        and line.applies(environment.python.markers)
+        for target, line in asked.turned_away
+        if name in (target, line.name)
     ]
     for dist in environment.distributions:
         for requirement in applying_requirements(dist.requires, environment.python.markers):
@@ -134,7 +128,7 @@ def _why(session: Session, package: str) -> Why:
                 wishes.append(
                     WishNow(pack=f"{dist.name}=={dist.version}", requirement=str(requirement), met=met)
                 )
-    about = tuple((rule.code, rule.says) for rule in rules.about(name))
+    about = tuple((rule.code, rule.says) for rule in site.rules.about(name))
     decisions = tuple(entry for entry in read_record(site.state) if _package_of(entry) in names)
     if not wishes and name not in versions and not about and not decisions:
         raise UsageError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ...resolver.core.types import Pack
 from ...resolver.engine.explaining import why
+from ...resolver.engine.wishes_now import wishes_now
 from .. import wire
 from ..call import Call
 from ..desk import Desk
@@ -15,6 +16,11 @@ async def list_packs(call: Call) -> wire.Packs:
     """The installed packs, by name, the disabled ones too."""
     node_types = call.desk.host.node_types
     return await call.desk.in_thread(_listed, call.desk, node_types)
+
+
+async def wishes(call: Call) -> wire.Wishes:
+    """Who wants what of each package, and whether it is met, overruled by a decision, or broken."""
+    return await call.desk.in_thread(_wishes, call)
 
 
 async def explain(call: Call) -> wire.Why:
@@ -48,8 +54,15 @@ def _told(pack: Pack, *, is_loaded: bool, types: list[str]) -> wire.InstalledPac
         commit=pack.commit,
         dirty=pack.dirty,
         loaded=is_loaded and not pack.disabled,
+        state="disabled" if pack.disabled else "loaded" if is_loaded else "not-loaded",
+        failure=None,
+        brought_by=None,
         node_types=[] if pack.disabled else sorted(types),
     )
+
+
+def _wishes(call: Call) -> wire.Wishes:
+    return wire.Wishes.model_validate(wishes_now(call.desk.open_session()).to_dict())
 
 
 def _why(call: Call) -> wire.Why:

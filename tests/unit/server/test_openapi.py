@@ -16,6 +16,7 @@ from comfyui_safe_install.resolver.engine.past import all_transactions
 from comfyui_safe_install.resolver.engine.planned import Options
 from comfyui_safe_install.resolver.engine.repairing import Repair
 from comfyui_safe_install.resolver.engine.rolling_back import Rollback
+from comfyui_safe_install.resolver.engine.wishes_now import wishes_now
 from comfyui_safe_install.resolver.errors import Hint, UsageError
 from comfyui_safe_install.server_routes import wire
 from comfyui_safe_install.server_routes.answering import load_handler
@@ -85,6 +86,7 @@ def test_plans_and_answers_of_the_engine_fit_their_models(here: Installation) ->
     module.write_text("edited = True\n")
     _same(wire.RepairPlan, Repair(session=session).plan().to_dict())
     _same(wire.Why, why(session, "x").to_dict())
+    _same(wire.Wishes, wishes_now(session).to_dict())
     _same(wire.Transaction, all_transactions(here.state)[0].to_dict())
     _same(wire.Drifted, session.drift().to_dict())
 
