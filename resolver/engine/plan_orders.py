@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
+from ..core.merge import NOT_INSTALLED
 from ..core.plan import Plan
+from ..core.types import Decision
 from .deferring import Claims
 from .in_force import IN_FORCE, InForce
 from .planned import Planned
@@ -20,10 +23,15 @@ def claims_of(planned: Planned, staged: Collection[str]) -> Claims:
 
 
 def summary_of(planned: Planned, now: InForce) -> dict[str, object]:
-    """What the history keeps of a plan. Without a solve, the decisions of now stay in force."""
+    """What the history keeps of a plan. Without a solve, the decisions of now stay in force.
+
+    So do those about lines of other packs that a solve has left alone, as long as what they chose stays.
+    """
     plan = planned.plan
     removed = {change.name for change in plan.pack_changes if change.action in {"remove", "disable"}}
     kept = [each for each in now.decisions if {wish.pack for wish in each.wanted} - removed]
+    if plan.lock:
+        kept = [*plan.decisions, *_still_decided(planned, now, removed)]
     return {
         "fingerprint": plan.fingerprint,
         "policy": plan.policy.value,
@@ -31,8 +39,22 @@ def summary_of(planned: Planned, now: InForce) -> dict[str, object]:
         "changes": [change.to_dict() for change in plan.changes],
         "packs": [change.to_dict() for change in plan.pack_changes],
         "decisions": [decision.to_dict() for decision in plan.decisions],
-        IN_FORCE: InForce(decisions=plan.decisions if plan.lock else tuple(kept)).to_dict(),
+        IN_FORCE: InForce(decisions=tuple(kept)).to_dict(),
     }
+
+
+def _still_decided(planned: Planned, now: InForce, removed: Collection[str]) -> Iterator[Decision]:
+    """The decisions of now against lines of packs that the plan has not read as its own."""
+    plan = planned.plan
+    anew = {each.name for each in planned.fetched}.union(removed)
+    decided = {(each.package, wish) for each in plan.decisions for wish in each.violates}
+    after = expected_after(plan)
+    for old in now.decisions:
+        violates = tuple(
+            wish for wish in old.violates if wish.pack not in anew and (old.package, wish) not in decided
+        )
+        if violates and after.get(old.package, NOT_INSTALLED) == old.chosen:
+            yield replace(old, violates=violates)
 
 
 def expected_after(plan: Plan) -> dict[str, str]:

@@ -41,6 +41,11 @@ def test_what_was_decided_is_overruled_and_what_nobody_decided_is_broken(here: I
         here.wheel("x", version)
     clash = [here.source("old", "x==1.0"), here.source("new", "x==2.0")]
     assert here.run("install", *clash, "--yes").code == 0
+    here.wheel("y", "1.0")
+    assert here.run("install", here.source("third", "y"), "--yes").code == 0
+    assert _outcomes(here)["x", "old"] == ("overruled", "newest-wins"), "a later change leaves it decided"
+    assert here.run("uninstall", "third", "--yes").code == 0
+    assert _outcomes(here)["x", "old"] == ("overruled", "newest-wins")
     _lay(here, "byhand", "x>=3\nabsent\n")
     _lay(here, "off.disabled", "x==9\nnobody\n")
     told = _told(here)
