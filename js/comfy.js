@@ -1,0 +1,115 @@
+/**
+ * The host: ComfyUI's front end, as far as we use it. The only module that imports it.
+ *
+ * Everything is looked for by what it has, never by version; run with front ends 1.35.9 and 1.58.1.
+ */
+
+import { api } from "../../scripts/api.js";
+import { app } from "../../scripts/app.js";
+
+/** @typedef {"success" | "info" | "warn" | "error"} Severity */
+
+/** The host's fetch: with its prefix, the user's id and whatever stands in between. */
+export const fetchApi = /** @type {import("./api.js").FetchApi} */ ((path, init) => api.fetchApi(path, init));
+
+/** This page's id on the websocket; events about what it asked for come to it in full. @returns {string} */
+export function clientId() {
+  return api.clientId ?? "";
+}
+
+/**
+ * Hear of a websocket event.
+ *
+ * @param {string} name
+ * @param {(detail: any) => void} listener
+ * @param {AbortSignal} [signal]
+ */
+export function onEvent(name, listener, signal) {
+  api.addEventListener(name, (/** @type {any} */ event) => listener(event.detail), signal ? { signal } : undefined);
+}
+
+/** @param {Record<string, unknown>} extension as of `app.registerExtension` */
+export function registerExtension(extension) {
+  app.registerExtension(extension);
+}
+
+/** @param {Record<string, unknown>} tab as of `extensionManager.registerSidebarTab` */
+export function registerSidebarTab(tab) {
+  app.extensionManager.registerSidebarTab(tab);
+}
+
+/** Open a sidebar tab; an open one stays open. @param {string} id */
+export function openSidebarTab(id) {
+  const tabs = app.extensionManager.sidebarTab;
+  if (tabs) tabs.activeSidebarTabId = id;
+  else app.extensionManager.command.execute(`Workspace.ToggleSidebarTab.${id}`);
+}
+
+/** Open or close a sidebar tab. @param {string} id */
+export function toggleSidebarTab(id) {
+  app.extensionManager.command.execute(`Workspace.ToggleSidebarTab.${id}`);
+}
+
+/**
+ * A message that goes by itself.
+ *
+ * @param {Severity} severity
+ * @param {string} summary
+ * @param {string} [detail]
+ * @param {number} [life] milliseconds
+ */
+export function toast(severity, summary, detail = "", life = 6000) {
+  app.extensionManager.toast.add({ severity, summary, detail, life });
+}
+
+/**
+ * Ask yes or no; true only for yes.
+ *
+ * @param {{title: string, message: string, type?: string, itemList?: string[], hint?: string}} question
+ * @returns {Promise<boolean>}
+ */
+export async function confirm(question) {
+  return (await app.extensionManager.dialog.confirm(question)) === true;
+}
+
+/**
+ * Ask for a text; null where it was not given.
+ *
+ * @param {{title: string, message: string, defaultValue?: string}} question
+ * @returns {Promise<string | null>}
+ */
+export async function prompt(question) {
+  return app.extensionManager.dialog.prompt(question);
+}
+
+/** A setting of the host or of ours; undefined where there is none. @param {string} id @returns {unknown} */
+export function setting(id) {
+  return app.extensionManager.setting.get(id);
+}
+
+/** The language the front end is set to, such as "en". @returns {string} */
+export function locale() {
+  return String(setting("Comfy.Locale") ?? "en");
+}
+
+/** The open workflow as the page saves it. @returns {Record<string, any>} */
+export function workflow() {
+  return app.graph.serialize();
+}
+
+/** Load the page again. */
+export function reloadPage() {
+  window.location.reload();
+}
+
+/** Whether the host's colours are light: by the menu's background, which every palette sets. @returns {boolean} */
+export function isLight() {
+  const colour = getComputedStyle(document.documentElement).getPropertyValue("--comfy-menu-bg").trim();
+  const probe = document.createElement("canvas").getContext("2d");
+  if (!probe || !colour) return false;
+  // The canvas turns every way of writing a colour into one.
+  probe.fillStyle = colour;
+  probe.fillRect(0, 0, 1, 1);
+  const [red = 0, green = 0, blue = 0] = probe.getImageData(0, 0, 1, 1).data;
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 128;
+}
