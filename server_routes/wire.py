@@ -35,7 +35,10 @@ class Answer(BaseModel):
     """What a client gets."""
 
     # A key of the engine that is not described here is left out; a test holds the two to each other.
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    # Nothing is left out of an answer, so that whoever reads it need not ask whether it is there.
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, populate_by_name=True, json_schema_serialization_defaults_required=True
+    )
 
 
 # --- shared -------------------------------------------------------------------------------------------------
