@@ -1,10 +1,11 @@
 // Every request and answer of our routes. Made from server_routes/wire.py by `npm run wire`: do not edit.
-// In a module: /** @import { Job } from "./wire.d.ts" */
+// In a module: /** @typedef {import("./wire.js").Job} Job */
 
 export type Accepted = components["schemas"]["Accepted"];
 export type BroughtBy = components["schemas"]["BroughtBy"];
 export type Change = components["schemas"]["Change"];
 export type ChangePlan = components["schemas"]["ChangePlan"];
+export type Changed = components["schemas"]["Changed"];
 export type Decision = components["schemas"]["Decision"];
 export type Drifted = components["schemas"]["Drifted"];
 export type Failure = components["schemas"]["Failure"];
@@ -59,6 +60,7 @@ export type Snapshot = components["schemas"]["Snapshot"];
 export type SnapshotChange = components["schemas"]["SnapshotChange"];
 export type SnapshotDiff = components["schemas"]["SnapshotDiff"];
 export type SnapshotDistribution = components["schemas"]["SnapshotDistribution"];
+export type SnapshotDocument = components["schemas"]["SnapshotDocument"];
 export type SnapshotPack = components["schemas"]["SnapshotPack"];
 export type SnapshotSummary = components["schemas"]["SnapshotSummary"];
 export type Snapshots = components["schemas"]["Snapshots"];
@@ -73,6 +75,7 @@ export type TaskStatus = components["schemas"]["TaskStatus"];
 export type Token = components["schemas"]["Token"];
 export type Transaction = components["schemas"]["Transaction"];
 export type Transactions = components["schemas"]["Transactions"];
+export type Upload = components["schemas"]["Upload"];
 export type WaitingChange = components["schemas"]["WaitingChange"];
 export type WantedPackage = components["schemas"]["WantedPackage"];
 export type Why = components["schemas"]["Why"];
@@ -80,6 +83,7 @@ export type Wish = components["schemas"]["Wish"];
 export type WishNow = components["schemas"]["WishNow"];
 export type WishStanding = components["schemas"]["WishStanding"];
 export type Wishes = components["schemas"]["Wishes"];
+export type WorkElsewhere = components["schemas"]["WorkElsewhere"];
 export type WorkflowRequest = components["schemas"]["WorkflowRequest"];
 
 /** What each route answers where nothing is wrong; a Failure where something is. */
@@ -96,6 +100,8 @@ export interface Answers {
     "GET /jobs": Jobs;
     "GET /jobs/{id}": Job;
     "POST /jobs/{id}/cancel": Job;
+    "POST /waiting/{id}/cancel": Status;
+    "POST /uploads": Upload;
     "GET /transactions": Transactions;
     "GET /transactions/{id}": Transaction;
     "GET /snapshots": Snapshots;
@@ -103,6 +109,7 @@ export interface Answers {
     "GET /snapshots/{id}": Snapshot;
     "PATCH /snapshots/{id}": Snapshot;
     "DELETE /snapshots/{id}": Removed;
+    "GET /snapshots/{id}/export": SnapshotDocument;
     "GET /snapshots/{id}/diff/{other}": SnapshotDiff;
     "POST /snapshots/{id}/restore": Accepted;
     "POST /workflow/missing": Missing;
@@ -119,6 +126,8 @@ export interface Bodies {
     "POST /plan": TaskRequest;
     "POST /tasks": TaskRequest;
     "POST /jobs/{id}/cancel": Nothing;
+    "POST /waiting/{id}/cancel": Nothing;
+    "POST /uploads": unknown;
     "POST /snapshots": NewSnapshot;
     "PATCH /snapshots/{id}": SnapshotChange;
     "DELETE /snapshots/{id}": Nothing;
@@ -166,17 +175,17 @@ export interface components {
              * From
              * @default
              */
-            from?: string;
+            from: string;
             /**
              * To
              * @default
              */
-            to?: string;
+            to: string;
             /**
              * Wanted By
              * @default []
              */
-            wanted_by?: string[];
+            wanted_by: string[];
         };
         /**
          * ChangePlan
@@ -189,6 +198,13 @@ export interface components {
             fingerprint: string;
             /** Policy */
             policy: string;
+            /**
+             * Prefer
+             * @default {}
+             */
+            prefer: {
+                [key: string]: string;
+            };
             /** Lock */
             lock: {
                 [key: string]: string;
@@ -218,6 +234,17 @@ export interface components {
             download_bytes: number;
         };
         /**
+         * Changed
+         * @description The event `safe_install.changed`: to be read anew. It goes to every page.
+         */
+        Changed: {
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "snapshots" | "waiting";
+        };
+        /**
          * Decision
          * @description A conflict settled on the user's behalf.
          */
@@ -232,17 +259,29 @@ export interface components {
              * Wanted
              * @default []
              */
-            wanted?: components["schemas"]["Wish"][];
+            wanted: components["schemas"]["Wish"][];
             /**
              * Violates
              * @default []
              */
-            violates?: components["schemas"]["Wish"][];
+            violates: components["schemas"]["Wish"][];
             /**
              * Reason
              * @default
              */
-            reason?: string;
+            reason: string;
+            /**
+             * Alternatives
+             * @default []
+             */
+            alternatives: string[];
+            /**
+             * Follows
+             * @default {}
+             */
+            follows: {
+                [key: string]: string;
+            };
         };
         /**
          * Drifted
@@ -288,14 +327,14 @@ export interface components {
              * Context
              * @default {}
              */
-            context?: {
+            context: {
                 [key: string]: string;
             };
             /**
              * Hints
              * @default []
              */
-            hints?: components["schemas"]["HintWords"][];
+            hints: components["schemas"]["HintWords"][];
         };
         /**
          * FileDifference
@@ -318,24 +357,24 @@ export interface components {
              * Pack
              * @default
              */
-            pack?: string;
+            pack: string;
             /**
              * File
              * @default
              */
-            file?: string;
+            file: string;
             /**
              * Line
              * @default 0
              */
-            line?: number;
+            line: number;
             /** Message */
             message: string;
             /**
              * Hints
              * @default []
              */
-            hints?: components["schemas"]["HintWords"][];
+            hints: components["schemas"]["HintWords"][];
         };
         /**
          * HintWords
@@ -395,24 +434,24 @@ export interface components {
              */
             state: "queued" | "running" | "cancelling" | "done" | "failed" | "refused" | "cancelled" | "interrupted";
             /** @default null */
-            stage?: components["schemas"]["Stage"] | null;
+            stage: components["schemas"]["Stage"] | null;
             /** @default null */
-            progress?: components["schemas"]["Progress"] | null;
+            progress: components["schemas"]["Progress"] | null;
             /**
              * Ui Ids
              * @default []
              */
-            ui_ids?: string[];
+            ui_ids: string[];
             /**
              * Client Id
              * @default
              */
-            client_id?: string;
+            client_id: string;
             /**
              * Operation
              * @default
              */
-            operation?: string;
+            operation: string;
             /** Cancellable */
             cancellable: boolean;
             /** Created */
@@ -421,43 +460,43 @@ export interface components {
              * Started
              * @default
              */
-            started?: string;
+            started: string;
             /**
              * Ended
              * @default
              */
-            ended?: string;
+            ended: string;
             /**
              * Log
              * @default []
              */
-            log?: string[];
+            log: string[];
             /**
              * Plan Id
              * @default null
              */
-            plan_id?: string | null;
+            plan_id: string | null;
             /**
              * Transaction Id
              * @default null
              */
-            transaction_id?: string | null;
+            transaction_id: string | null;
             /**
              * Restart
              * @default null
              */
-            restart?: ("none" | "reload" | "restart") | null;
+            restart: ("none" | "reload" | "restart") | null;
             /**
              * Result
              * @default null
              */
-            result?: {
+            result: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
             /** @default null */
-            error?: components["schemas"]["Fault"] | null;
+            error: components["schemas"]["Fault"] | null;
             /** @default null */
-            status?: components["schemas"]["TaskStatus"] | null;
+            status: components["schemas"]["TaskStatus"] | null;
         };
         /**
          * JobSummary
@@ -474,9 +513,9 @@ export interface components {
              */
             state: "queued" | "running" | "cancelling" | "done" | "failed" | "refused" | "cancelled" | "interrupted";
             /** @default null */
-            stage?: components["schemas"]["Stage"] | null;
+            stage: components["schemas"]["Stage"] | null;
             /** @default null */
-            progress?: components["schemas"]["Progress"] | null;
+            progress: components["schemas"]["Progress"] | null;
         };
         /**
          * Jobs
@@ -627,17 +666,17 @@ export interface components {
              * Version
              * @default
              */
-            version?: string;
+            version: string;
             /**
              * Repository
              * @default
              */
-            repository?: string;
+            repository: string;
             /**
              * Installed
              * @default
              */
-            installed?: string;
+            installed: string;
             /** Action */
             action: string;
         };
@@ -671,17 +710,17 @@ export interface components {
              * Version
              * @default
              */
-            version?: string;
+            version: string;
             /**
              * Repository
              * @default
              */
-            repository?: string;
+            repository: string;
             /**
              * Installed
              * @default
              */
-            installed?: string;
+            installed: string;
             /** Action */
             action: string;
             /** Types */
@@ -704,7 +743,7 @@ export interface components {
              * Candidates
              * @default []
              */
-            candidates?: components["schemas"]["MissingCandidate"][];
+            candidates: components["schemas"]["MissingCandidate"][];
         };
         /**
          * NewSnapshot
@@ -760,17 +799,17 @@ export interface components {
              * From
              * @default
              */
-            from?: string;
+            from: string;
             /**
              * To
              * @default
              */
-            to?: string;
+            to: string;
             /**
              * Sha256
              * @default
              */
-            sha256?: string;
+            sha256: string;
         };
         /**
          * PackDifference
@@ -785,12 +824,12 @@ export interface components {
              * From
              * @default
              */
-            from?: string;
+            from: string;
             /**
              * To
              * @default
              */
-            to?: string;
+            to: string;
         };
         /**
          * PackFailure
@@ -866,15 +905,15 @@ export interface components {
              * Restart Reasons
              * @default []
              */
-            restart_reasons?: string[];
+            restart_reasons: string[];
             /** Download Bytes */
             download_bytes: number;
             /** @default null */
-            change?: components["schemas"]["ChangePlan"] | null;
+            change: components["schemas"]["ChangePlan"] | null;
             /** @default null */
-            rollback?: components["schemas"]["RollbackPlan"] | null;
+            rollback: components["schemas"]["RollbackPlan"] | null;
             /** @default null */
-            repair?: components["schemas"]["RepairPlan"] | null;
+            repair: components["schemas"]["RepairPlan"] | null;
         };
         /**
          * Progress
@@ -891,7 +930,7 @@ export interface components {
              * Under Way
              * @default 0
              */
-            under_way?: number;
+            under_way: number;
         };
         /**
          * QueueHistory
@@ -922,7 +961,7 @@ export interface components {
              * Client Id
              * @default null
              */
-            client_id?: string | null;
+            client_id: string | null;
         };
         /**
          * QueueTaskItem
@@ -1169,17 +1208,17 @@ export interface components {
              * From
              * @default
              */
-            from?: string;
+            from: string;
             /**
              * To
              * @default
              */
-            to?: string;
+            to: string;
             /**
              * Reason
              * @default
              */
-            reason?: string;
+            reason: string;
         };
         /**
          * RestoreRequest
@@ -1282,20 +1321,23 @@ export interface components {
              * Own Bytes
              * @default 0
              */
-            own_bytes?: number;
+            own_bytes: number;
             /**
              * Full
              * @default false
              */
-            full?: boolean;
+            full: boolean;
+            /**
+             * Transaction
+             * @default
+             */
+            transaction: string;
             /** Platform */
             platform: string;
             /** Prefix */
             prefix: string;
             /** Comfyui Commit */
             comfyui_commit: string;
-            /** Transaction */
-            transaction: string;
             /** Distribution List */
             distribution_list: components["schemas"]["SnapshotDistribution"][];
             /** Pack List */
@@ -1358,6 +1400,18 @@ export interface components {
             editable: boolean;
         };
         /**
+         * SnapshotDocument
+         * @description A snapshot as a file to share, which `safe-install snapshot import` takes.
+         */
+        SnapshotDocument: {
+            /** Format */
+            format: number;
+            /** Id */
+            id: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * SnapshotPack
          * @description One pack as it was.
          */
@@ -1378,7 +1432,7 @@ export interface components {
              * Source
              * @default
              */
-            source?: string;
+            source: string;
         };
         /**
          * SnapshotSummary
@@ -1407,12 +1461,17 @@ export interface components {
              * Own Bytes
              * @default 0
              */
-            own_bytes?: number;
+            own_bytes: number;
             /**
              * Full
              * @default false
              */
-            full?: boolean;
+            full: boolean;
+            /**
+             * Transaction
+             * @default
+             */
+            transaction: string;
         };
         /**
          * Snapshots
@@ -1498,7 +1557,21 @@ export interface components {
             waiting: components["schemas"]["WaitingChange"][];
             starts: components["schemas"]["Starts"] | null;
             /** @default null */
-            drift?: components["schemas"]["Drifted"] | null;
+            drift: components["schemas"]["Drifted"] | null;
+            /** @default null */
+            owner: components["schemas"]["WorkElsewhere"] | null;
+            /**
+             * Permits
+             * @default {}
+             */
+            permits: {
+                [key: string]: string;
+            };
+            /**
+             * Registry Offline
+             * @default false
+             */
+            registry_offline: boolean;
             /** Trouble */
             trouble: components["schemas"]["Fault"][];
         };
@@ -1544,14 +1617,14 @@ export interface components {
             /** Result */
             result: string;
             /** @default null */
-            status?: components["schemas"]["TaskStatus"] | null;
+            status: components["schemas"]["TaskStatus"] | null;
             /** Batch Id */
             batch_id: string;
             /**
              * End Time
              * @default null
              */
-            end_time?: string | null;
+            end_time: string | null;
         };
         /**
          * TaskRequest
@@ -1664,6 +1737,13 @@ export interface components {
              */
             policy?: "newest" | "fewest-broken";
             /**
+             * Prefer
+             * @default {}
+             */
+            prefer?: {
+                [key: string]: string;
+            };
+            /**
              * Strategy
              * @default merged
              * @enum {string}
@@ -1732,6 +1812,11 @@ export interface components {
             reason: string;
             /** Problem */
             problem: string;
+            /**
+             * Snapshot
+             * @default
+             */
+            snapshot: string;
         };
         /**
          * Transactions
@@ -1741,6 +1826,18 @@ export interface components {
             /** Transactions */
             transactions: components["schemas"]["Transaction"][];
             pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * Upload
+         * @description An archive that is here now.
+         */
+        Upload: {
+            /** Source */
+            source: string;
+            /** Name */
+            name: string;
+            /** Bytes */
+            bytes: number;
         };
         /**
          * WaitingChange
@@ -1852,6 +1949,18 @@ export interface components {
             packages: components["schemas"]["WantedPackage"][];
             /** Findings */
             findings: components["schemas"]["Finding"][];
+        };
+        /**
+         * WorkElsewhere
+         * @description Another process that is at work here: the command line, another ComfyUI.
+         */
+        WorkElsewhere: {
+            /** Pid */
+            pid: number;
+            /** Operation */
+            operation: string;
+            /** Since */
+            since: string;
         };
         /**
          * WorkflowRequest
