@@ -51,7 +51,7 @@ class Answering:
         return response
 
     async def _ask(self, at: Desk, route: Route, request: web.Request) -> Reply:
-        await guard.check(request, at)
+        await guard.check(request, at, route.takes)
         handle = self._handlers.get(route.handler)
         if handle is None:
             handle = await at.soon(load_handler, route.handler)

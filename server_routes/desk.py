@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ..resolver.core.settings import Settings
 from ..resolver.core.types import PythonInfo
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CHANGED = "safe_install.changed"
+"""The event of `tell_changed`; its data is `wire.Changed`."""
 _READERS = 4
 """Requests that are answered from the disk at the same time; the others wait their turn."""
 
@@ -74,6 +76,10 @@ class Desk:
         )
         self._pythons[python] = site.python
         return session_on(site, report, cancel)
+
+    def tell_changed(self, what: Literal["snapshots", "waiting"]) -> None:
+        """Have every page read that anew: it changed without a job. From any thread."""
+        self.host.send(CHANGED, {"what": what})
 
     def submit(self, order: JobOrder) -> Job:
         """The job, in the queue and on the disk. Blocks for the time of a write."""

@@ -15,7 +15,7 @@ import logging
 import re
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -81,11 +81,14 @@ class Door:
     Without a port, the scheme's own is meant."""
 
 
-def judge(facts: Facts, door: Door) -> RefusedError | None:
+def judge(facts: Facts, door: Door, takes: Collection[str] = ()) -> RefusedError | None:
     """Why a request is refused, or None when it may pass. Pure; the first reason that is found.
 
+    `takes` are the media types of a route that takes something else than JSON: such as no form can have, for a
+    browser asks before it sends them (Fetch standard, "CORS-safelisted request-header").
+
     Codes: `header-repeated`, `method-not-allowed`, `host-not-allowed`, `origin-null`, `foreign-origin`,
-    `cross-site-request`, `not-json`, `token-missing`, `token-wrong`.
+    `cross-site-request`, `not-json`, `media-type-not-taken`, `token-missing`, `token-wrong`.
     """
     for name in _SINGLE:
         if len(getattr(facts, name)) > 1:
@@ -103,7 +106,7 @@ def judge(facts: Facts, door: Door) -> RefusedError | None:
     refusal = _judge_host(facts, door) or _judge_origin(facts, door) or _judge_site(facts)
     if refusal is not None or facts.method in READING:
         return refusal
-    return _judge_type(facts) or _judge_token(facts, door)
+    return (_judge_media(facts, takes) if takes else _judge_type(facts)) or _judge_token(facts, door)
 
 
 def facts_of(request: web.Request) -> Facts:
@@ -123,21 +126,21 @@ def facts_of(request: web.Request) -> Facts:
     )
 
 
-async def check(request: web.Request, desk: Desk) -> None:
+async def check(request: web.Request, desk: Desk, takes: Collection[str] = ()) -> None:
     """Let the caller pass, or raise RefusedError with a code of `judge`. To be called before the body is read.
 
     The user's settings are read, in a thread, only where a name is not known without them. Where they make no
     sense they name nobody, and the log says so: the caller may be anybody.
     """
     facts = facts_of(request)
-    refusal = judge(facts, Door(token=TOKEN))
+    refusal = judge(facts, Door(token=TOKEN), takes)
     if refusal is not None and refusal.code in ("host-not-allowed", "foreign-origin"):
         hosts: tuple[str, ...] = ()
         try:
             hosts = (await desk.in_thread(desk.settings)).server.hosts
         except UsageError as error:
             _LOG.warning("Safe Install: %s", error.message)
-        refusal = judge(facts, open_door(TOKEN, desk.host.listens_on, hosts))
+        refusal = judge(facts, open_door(TOKEN, desk.host.listens_on, hosts), takes)
     if refusal is not None:
         raise refusal
 
@@ -228,6 +231,17 @@ def _judge_type(facts: Facts) -> RefusedError | None:
         "Only JSON is taken here, since any page may send a form.",
         {"content-type": _shown(*facts.types)},
         Hint("send-json", "Send Content-Type: application/json, with {} where there is nothing to say."),
+    )
+
+
+def _judge_media(facts: Facts, takes: Collection[str]) -> RefusedError | None:
+    if facts.types and facts.types[0].strip().lower() in takes:
+        return None
+    return _refused(
+        "media-type-not-taken",
+        f"Only {' or '.join(takes)} is taken here, since any page may send a form.",
+        {"content-type": _shown(*facts.types)},
+        hint=Hint("send-the-file", f"Send the file itself, with Content-Type: {next(iter(takes))}."),
     )
 
 

@@ -16,6 +16,8 @@ from .table import PREFIX, ROUTES, Route
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _REFERENCE = "#/components/schemas/{model}"
+_NOT_OF_ROUTES = frozenset({"Changed", "Failure"})
+"""Models that are described though no route of the table names them: of errors and of events."""
 _FAILURES = {
     "400": "The request makes no sense.",
     "403": "It is refused.",
@@ -30,7 +32,7 @@ _FAILURES = {
 def document() -> dict[str, Any]:
     """The document. Blocks for the imports of all handlers, whose first sentences it tells."""
     names = {name for route in ROUTES for name in (route.answer, route.body) if name}
-    models = [_model(name) for name in sorted(names | {"Failure"})]
+    models = [_model(name) for name in sorted(names | _NOT_OF_ROUTES)]
     modes: list[Any] = [
         (model, "validation" if issubclass(model, wire.Body) else "serialization") for model in models
     ]
@@ -75,6 +77,9 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.body:
         schema = {"$ref": _REFERENCE.format(model=route.body)}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if route.takes:
+        raw = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(route.takes, raw)}
     if route.changes:
         operation["security"] = [{"token": []}]
     return operation

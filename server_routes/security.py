@@ -38,7 +38,13 @@ class Deed(str, Enum):
     REPAIR = "repair what is broken"
     CHANGE_SNAPSHOT = "change or remove a snapshot"
     TAKE_SNAPSHOT = "take a snapshot"
+    CANCEL_WAITING = "give up a change that waits"
     RESTART = "restart ComfyUI"
+
+    @property
+    def code(self) -> str:
+        """What programs know it by, such as `roll-back`."""
+        return self.name.lower().replace("_", "-")
 
 
 class Tier(str, Enum):
@@ -69,6 +75,7 @@ TIERS: dict[Deed, Tier] = {
     Deed.REPAIR: Tier.MIDDLE_PLUS,
     Deed.CHANGE_SNAPSHOT: Tier.MIDDLE,
     Deed.TAKE_SNAPSHOT: Tier.FREE,
+    Deed.CANCEL_WAITING: Tier.MIDDLE,
     Deed.RESTART: Tier.MIDDLE,
 }
 
@@ -120,6 +127,11 @@ def _ground(deed: Deed, tier: Tier, standing: Standing) -> _Ground | None:
     if deed is Deed.INSTALL_FLAGGED and not standing.flagged_allowed:
         return _Ground("flagged-not-allowed", "allow_flagged_nodepack_install", "false", _FLAGGED)
     return None
+
+
+def forbidden(standing: Standing) -> dict[str, str]:
+    """{code of a deed: why, in words} of all that is not allowed. Pure."""
+    return {deed.code: refusal.message for deed in Deed if (refusal := may(deed, standing))}
 
 
 def check(deeds: Iterable[tuple[Deed, str]], standing: Standing) -> None:
@@ -232,7 +244,7 @@ def _refused(ground: _Ground, deed: Deed, standing: Standing, subject: str) -> R
         ground.code,
         f"To {deed.value}{about} is not allowed here: {ground.words}.",
         context={
-            "deed": deed.name.lower().replace("_", "-"),
+            "deed": deed.code,
             "setting": ground.setting,
             "value": ground.value,
             "file": place,

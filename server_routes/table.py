@@ -20,6 +20,8 @@ class Route:
     """Empty for a route that takes none."""
     query: str = ""
     status: int = 200
+    takes: tuple[str, ...] = ()
+    """Media types of a body that its handler reads by itself, piece by piece; for every other route it is JSON."""
 
     @property
     def changes(self) -> bool:
@@ -41,6 +43,17 @@ ROUTES = (
     Route("GET", "/jobs", "jobs:list_jobs", "Jobs", query="Page"),
     Route("GET", "/jobs/{id}", "jobs:get_job", "Job", query="Wait"),
     Route("POST", "/jobs/{id}/cancel", "jobs:cancel", "Job", body="Nothing"),
+    # What waits for the next start is named in the status.
+    Route("POST", "/waiting/{id}/cancel", "waiting:cancel", "Status", body="Nothing"),
+    Route(
+        "POST",
+        "/uploads",
+        "uploads:upload",
+        "Upload",
+        query="UploadQuery",
+        status=201,
+        takes=("application/zip", "application/octet-stream"),
+    ),
     Route("GET", "/transactions", "transactions:list_transactions", "Transactions", query="Page"),
     Route("GET", "/transactions/{id}", "transactions:get_transaction", "Transaction"),
     Route("GET", "/snapshots", "snapshots:list_snapshots", "Snapshots", query="Page"),
@@ -48,6 +61,7 @@ ROUTES = (
     Route("GET", "/snapshots/{id}", "snapshots:get_snapshot", "Snapshot"),
     Route("PATCH", "/snapshots/{id}", "snapshots:change", "Snapshot", body="SnapshotChange"),
     Route("DELETE", "/snapshots/{id}", "snapshots:remove", "Removed", body="Nothing"),
+    Route("GET", "/snapshots/{id}/export", "snapshots:export", "SnapshotDocument"),
     Route("GET", "/snapshots/{id}/diff/{other}", "snapshots:compare", "SnapshotDiff"),
     Route(
         "POST", "/snapshots/{id}/restore", "snapshots:restore", "Accepted", body="RestoreRequest", status=202

@@ -135,6 +135,10 @@ class Decision(Answer):
     wanted: list[Wish] = []
     violates: list[Wish] = []
     reason: str = ""
+    alternatives: list[str] = []
+    """Packs whose wish could be followed instead, by `prefer`; empty where ComfyUI or a rule decides."""
+    follows: dict[str, str] = {}
+    """{package: pack} that was chosen to be followed, and that brought this about."""
 
 
 class OpenApi(Answer):
@@ -232,6 +236,17 @@ class Starts(Answer):
     """What to show until another change is made."""
 
 
+class WorkElsewhere(Answer):
+    """Another process that is at work here: the command line, another ComfyUI."""
+
+    pid: int
+    """0 where nobody knows; on another machine or in a container it means nothing here."""
+    operation: str
+    """What it does, in words."""
+    since: str
+    """ISO time, UTC; `unknown` where nobody knows."""
+
+
 class Status(Answer):
     """How things stand, for a page that has just connected."""
 
@@ -255,6 +270,12 @@ class Status(Answer):
     """None where it could not be told."""
     drift: Drifted | None = None
     """None where it was not asked for, or could not be told."""
+    owner: WorkElsewhere | None = None
+    """Who else is at work here now, if anybody; work of this ComfyUI's own is in `jobs`."""
+    permits: dict[str, str] = {}
+    """{deed: why} of what may not be asked for over HTTP here; what is not named may be."""
+    registry_offline: bool = False
+    """Whether the settings say that the Registry is not asked."""
     trouble: list[Fault]
     """What could not be told, and why: a damaged journal, settings that make no sense."""
 
@@ -412,6 +433,10 @@ class TaskRequest(Body):
     # Ours.
     allow: Annotated[list[Consent], Field(max_length=5)] = []
     policy: Literal["newest", "fewest-broken"] = "newest"
+    prefer: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=200)], Name], Field(max_length=200)
+    ] = {}
+    """{package: pack} where packs clash, that pack's wish is followed; an empty pack takes an earlier choice back."""
     strategy: Literal["merged", "one-by-one"] = "merged"
     agree: Name = ""
     """The fingerprint of the plan that was shown, where it needs a yes."""
@@ -592,6 +617,8 @@ class ChangePlan(Answer):
     ok: bool
     fingerprint: str
     policy: str
+    prefer: dict[str, str] = {}
+    """{package: pack} whose wish is followed where packs clash, as chosen now or earlier."""
     lock: dict[str, str]
     changes: list[Change]
     pack_changes: list[PackChange]
@@ -695,6 +722,8 @@ class Transaction(Answer):
     tries: int
     reason: str
     problem: str
+    snapshot: str = ""
+    """Id of the snapshot taken before it; empty where there is none, or none any more."""
 
 
 class Transactions(Answer):
@@ -720,6 +749,8 @@ class SnapshotSummary(Answer):
     """What goes with it alone."""
     full: bool = False
     """Whether a full copy is kept."""
+    transaction: str = ""
+    """Id of the change it was taken before; empty for any other."""
 
 
 class Snapshots(Answer):
@@ -758,11 +789,19 @@ class Snapshot(SnapshotSummary):
     platform: str
     prefix: str
     comfyui_commit: str
-    transaction: str
     distribution_list: list[SnapshotDistribution]
     pack_list: list[SnapshotPack]
     decisions: list[Decision]
     freeze: str
+
+
+class SnapshotDocument(Answer):
+    """A snapshot as a file to share, which `safe-install snapshot import` takes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    format: int
+    id: str
 
 
 class NewSnapshot(Body):
@@ -829,6 +868,31 @@ class RestoreRequest(Body):
     at_next_start: bool = False
     client_id: Name = ""
     ui_id: Name = ""
+
+
+# --- archives a page brings -----------------------------------------------------------------------------------
+
+
+class UploadQuery(Query):
+    """What the archive is called where it comes from."""
+
+    name: str = Field(min_length=1, max_length=255)
+
+
+class Upload(Answer):
+    """An archive that is here now."""
+
+    source: str
+    """To be named by an install task, `{"source": ...}`, as it is."""
+    name: str
+    """What it is called here."""
+    bytes: int
+
+
+class Changed(Answer):
+    """The event `safe_install.changed`: to be read anew. It goes to every page."""
+
+    what: Literal["snapshots", "waiting"]
 
 
 # --- beside ComfyUI-Manager -----------------------------------------------------------------------------------

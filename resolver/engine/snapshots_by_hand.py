@@ -82,4 +82,5 @@ def summary_of(snapshot: Snapshot) -> dict[str, object]:
         "comfyui_version": snapshot.comfyui_version,
         "distributions": len(snapshot.distributions),
         "packs": len(snapshot.packs),
+        "transaction": snapshot.transaction,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...resolver.core.snapshot import Snapshot, diff_snapshots
+from ...resolver.core.snapshot import Snapshot, diff_snapshots, to_dict
 from ...resolver.engine.disk_use import own_bytes
 from ...resolver.engine.session import Session
 from ...resolver.engine.snapshots_by_hand import (
@@ -14,7 +14,7 @@ from ...resolver.engine.snapshots_by_hand import (
 )
 from ...resolver.errors import UsageError
 from .. import security, wire
-from ..call import Call
+from ..call import Call, Reply
 from ..ordering import restore_order, snapshot_order
 from ..paging import part_of
 from ..standing import standing_at
@@ -44,6 +44,11 @@ async def change(call: Call) -> wire.Snapshot:
 async def remove(call: Call) -> wire.Removed:
     """Let it go, with what only it kept."""
     return await call.desk.in_thread(_removed, call)
+
+
+async def export(call: Call) -> Reply:
+    """It as a file to share, which can be imported elsewhere."""
+    return await call.desk.in_thread(_exported, call)
 
 
 async def compare(call: Call) -> wire.SnapshotDiff:
@@ -93,7 +98,9 @@ def _changed(call: Call) -> wire.Snapshot:
     found = _exact(session, call.params["id"])
     if body.label is None and body.pinned is None:
         return _whole(session, found)
-    return _whole(session, change_snapshot(session.site, found.id, label=body.label, pinned=body.pinned))
+    changed = change_snapshot(session.site, found.id, label=body.label, pinned=body.pinned)
+    call.desk.tell_changed("snapshots")
+    return _whole(session, changed)
 
 
 def _removed(call: Call) -> wire.Removed:
@@ -103,8 +110,19 @@ def _removed(call: Call) -> wire.Removed:
     if not session.site.snapshots.has(identifier):
         raise _not_found(identifier)
     _, gone = remove_by_hand(session.site, identifier)
+    call.desk.tell_changed("snapshots")
     findings = [wire.Finding.model_validate(each.to_dict()) for each in gone.findings]
     return wire.Removed(id=identifier, freed_bytes=gone.freed, findings=findings)
+
+
+def _exported(call: Call) -> Reply:
+    found = _exact(call.desk.open_session(), call.params["id"])
+    name = f"safe-install-{found.id}.json"
+    return Reply(
+        model=wire.SnapshotDocument.model_validate(to_dict(found)),
+        status=call.route.status,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def _compared(call: Call) -> wire.SnapshotDiff:
@@ -161,7 +179,6 @@ def _whole(session: Session, snapshot: Snapshot) -> wire.Snapshot:
             "platform": snapshot.platform,
             "prefix": snapshot.prefix,
             "comfyui_commit": snapshot.comfyui_commit,
-            "transaction": snapshot.transaction,
             "distribution_list": [
                 {
                     "name": each.name,

@@ -13,6 +13,8 @@ from ..call import Call
 from ..desk import Desk
 from ..envelope import as_told
 from ..job import summary_of
+from ..security import forbidden
+from ..standing import standing_at
 
 T = TypeVar("T")
 
@@ -20,10 +22,11 @@ T = TypeVar("T")
 async def get_status(call: Call) -> wire.Status:
     """How things stand, for a page that has just connected."""
     query: wire.StatusQuery = call.query
-    return await call.desk.in_thread(_status, call.desk, query.drift)
+    return await call.desk.in_thread(status_of, call.desk, query.drift)
 
 
-def _status(desk: Desk, drift: bool) -> wire.Status:
+def status_of(desk: Desk, drift: bool = False) -> wire.Status:
+    """How things stand. Blocks; fails for nothing."""
     host, jobs = desk.host, desk.jobs.open_jobs()
     trouble = Trouble()
     report = trouble.ask(lambda: desk.open_session().drift()) if drift else None
@@ -51,6 +54,8 @@ def _status(desk: Desk, drift: bool) -> wire.Status:
             for each in trouble.ask(lambda: waiting(host.state)) or ()
         ],
         starts=wire.Starts.model_validate(starts) if starts else None,
+        permits=trouble.ask(lambda: forbidden(standing_at(desk))) or {},
+        registry_offline=bool(trouble.ask(lambda: desk.settings().registry.offline)),
         drift=wire.Drifted.model_validate(report.to_dict()) if report else None,
         trouble=trouble.faults,
     )
