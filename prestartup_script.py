@@ -28,6 +28,11 @@ _NEIGHBOUR = ".safe-install"
 """The hidden folder beside site-packages and custom_nodes in which stages and payloads lie."""
 
 
+def keep_import_failures() -> None:
+    """Have kept what ComfyUI logs of packs that do not load; `GET packs` tells it (see `import_log`)."""
+    _load("resolver.at_start.import_log").keep_import_failures()
+
+
 def recover_at_start() -> None:
     """Bring an unfinished transaction to its end, and log what was done. Blocks; mostly for milliseconds."""
     import folder_paths
@@ -192,6 +197,10 @@ def _forgo_watch(error: BaseException) -> None:
     )
 
 
+def _forgo_import_log(error: BaseException) -> None:
+    _LOG.debug("Safe Install: why packs do not load is not kept.", exc_info=error)
+
+
 def _forgo_drift(error: BaseException) -> None:
     _LOG.debug("Safe Install: the look for changes of others failed.", exc_info=error)
 
@@ -208,6 +217,7 @@ def _try(*acts: Callable[[], None], otherwise: Callable[[BaseException], None]) 
 
 
 if not _is_a_worker() and not _is_second_copy():
+    _try(keep_import_failures, otherwise=_forgo_import_log)
     _try(recover_at_start, take_back_what_kills, apply_what_waits, otherwise=_explain)
     _try(watch_this_start, otherwise=_forgo_watch)
     _try(notice_drift, otherwise=_forgo_drift)

@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -29,6 +30,9 @@ Answer = Callable[[Route, web.Request], Awaitable[web.StreamResponse]]
 _servers: list[Any] = []
 """The host's server, once there is one."""
 
+_loaded_at = [time.time()]
+"""When packs had been loaded."""
+
 FEATURE = {"version": 1, "prefix": PREFIX}
 """What `GET /features` of the host tells of us, for pages and for other programs."""
 
@@ -36,10 +40,17 @@ FEATURE = {"version": 1, "prefix": PREFIX}
 def register(server: Any) -> None:
     """Put every route on the host's `PromptServer.instance`; once, at import, before its router is frozen."""
     _servers[:] = [server]
+    _loaded_at[:] = [time.time()]
+    _note_when_all_are_loaded(server)
     rooms = _Rooms()
     for route in ROUTES:
         server.routes.route(route.method, f"{PREFIX}{route.path}")(_handler(route, rooms))
     _announce()
+
+
+def packs_loaded_at() -> float:
+    """When every pack had been loaded, as far as the host tells; else when we were."""
+    return _loaded_at[0]
 
 
 def the_server() -> Any:
@@ -109,6 +120,19 @@ def _packages_broken(error: Exception) -> web.Response:
         "status": status.value,
     }
     return web.Response(text=json.dumps(document), content_type="application/json", status=status)
+
+
+def _note_when_all_are_loaded(server: Any) -> None:
+    """The server starts when they are; until then Python goes on writing bytecode into their folders."""
+    app = getattr(server, "app", None)
+    at_startup = getattr(app, "on_startup", None)
+    if at_startup is None or getattr(app, "frozen", False):
+        return
+
+    async def note(_: Any) -> None:
+        _loaded_at[:] = [time.time()]
+
+    at_startup.append(note)
 
 
 def _announce() -> None:

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from .dispatch import packs_loaded_at
+
+IMPORT_LOG_MARK = "keeps_import_failures_for_safe_install"
+"""As `MARK` of `resolver/at_start/import_log.py`."""
 
 MANAGED_PYTHON = "SAFE_INSTALL_PYTHON"
 """Names another interpreter to manage than the one that runs the host (tests of the host alone need it)."""
@@ -82,6 +88,24 @@ class Host:
         """{name: folder} of the packs that loaded."""
         loaded: Mapping[str, str] = getattr(_host_nodes(), "LOADED_MODULE_DIRS", {})
         return {name: Path(folder) for name, folder in loaded.items()}
+
+    @property
+    def packs_loaded_at(self) -> float:
+        """When every pack had been loaded, in seconds since 1970."""
+        return packs_loaded_at()
+
+    @property
+    def import_failures(self) -> Mapping[str, tuple[str, tuple[str, ...]]] | None:
+        """{path of a pack: (why it did not load, the lines of the log)}; None where nobody kept them.
+
+        Our prestartup script, which another copy of us may have run, leaves a keeper among the root logger's
+        handlers (`resolver/at_start/import_log.py`); it is known by its mark.
+        """
+        for handler in logging.getLogger().handlers:
+            if getattr(type(handler), IMPORT_LOG_MARK, None) == 1:
+                kept: Mapping[str, tuple[str, tuple[str, ...]]] = handler.failures()  # type: ignore[attr-defined]
+                return kept
+        return None
 
     @property
     def listens_on(self) -> tuple[str, ...]:

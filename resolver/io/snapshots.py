@@ -179,7 +179,10 @@ class SnapshotStore:
 
     def has(self, identifier: str) -> bool:
         """Whether one of exactly that id is stored, readable or not."""
-        return identifier in {path.stem for path in self._files()}
+        try:
+            return not identifier.startswith(".") and f"{identifier}.json" in os.listdir(self._folder)
+        except FileNotFoundError:
+            return False
 
     def export(self, name: str, path: Path) -> Path:
         """Write the snapshot to a file to share; the path. Raises RefusedError `file-exists`."""

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 
 from ...resolver.core.types import Pack
 from ...resolver.engine.explaining import why
+from ...resolver.engine.pack_past import Arrival, read_pack_past
+from ...resolver.engine.past import all_transactions
 from ...resolver.engine.wishes_now import wishes_now
+from ...resolver.ports import Site
 from .. import wire
 from ..call import Call
 from ..desk import Desk
+from ..pack_states import PackStates, Told
 
 
 async def list_packs(call: Call) -> wire.Packs:
@@ -30,20 +34,28 @@ async def explain(call: Call) -> wire.Why:
 
 def _listed(desk: Desk, node_types: Mapping[str, str]) -> wire.Packs:
     site = desk.open_session().site
-    loaded = set(desk.host.loaded_packs)
+    past = read_pack_past(all_transactions(desk.state))
+    states = PackStates(desk.host, past)
     types: dict[str, list[str]] = {}
     for name, module in node_types.items():
         types.setdefault(module, []).append(name)
     packs = sorted(site.every_pack(), key=lambda pack: (pack.name.casefold(), pack.path))
     return wire.Packs(
         packs=[
-            _told(pack, is_loaded=pack.name in loaded, types=types.get(f"custom_nodes.{pack.name}", []))
+            _told(
+                pack,
+                states.of(pack),
+                types=types.get(f"custom_nodes.{pack.name}", []),
+                brought_by=_brought_by(site, past.arrivals.get(pack.name)),
+            )
             for pack in packs
         ]
     )
 
 
-def _told(pack: Pack, *, is_loaded: bool, types: list[str]) -> wire.InstalledPack:
+def _told(
+    pack: Pack, told: Told, *, types: list[str], brought_by: wire.BroughtBy | None
+) -> wire.InstalledPack:
     return wire.InstalledPack(
         name=pack.name,
         path=pack.path,
@@ -53,11 +65,22 @@ def _told(pack: Pack, *, is_loaded: bool, types: list[str]) -> wire.InstalledPac
         remote=pack.remote,
         commit=pack.commit,
         dirty=pack.dirty,
-        loaded=is_loaded and not pack.disabled,
-        state="disabled" if pack.disabled else "loaded" if is_loaded else "not-loaded",
-        failure=None,
-        brought_by=None,
+        loaded=told.loaded,
+        state=told.state,
+        failure=told.failure,
+        brought_by=brought_by,
         node_types=[] if pack.disabled else sorted(types),
+    )
+
+
+def _brought_by(site: Site, arrival: Arrival | None) -> wire.BroughtBy | None:
+    if arrival is None:
+        return None
+    return wire.BroughtBy(
+        transaction=arrival.transaction,
+        operation=arrival.operation,
+        at=arrival.at,
+        snapshot=arrival.snapshot if arrival.snapshot and site.snapshots.has(arrival.snapshot) else "",
     )
 
 
