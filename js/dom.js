@@ -22,24 +22,10 @@ const propsOf = new WeakMap();
  * `value` and `checked` (properties); everything else is an attribute, where `true` is an empty one and `false`, null
  * and undefined are none.
  *
- * @template {keyof HTMLElementTagNameMap} T
- * @overload
- * @param {T} tag
- * @param {Props | null} [props]
- * @param {...Child} children
- * @returns {HTMLElementTagNameMap[T]}
- */
-/**
- * @overload
  * @param {string} tag
  * @param {Props | null} [props]
  * @param {...Child} children
  * @returns {HTMLElement}
- */
-/**
- * @param {string} tag
- * @param {Props | null} [props]
- * @param {...Child} children
  */
 export function h(tag, props, ...children) {
   return build(document.createElement(tag), props ?? {}, children);
