@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
+from ..resolver.core.choices import read_choices
 from ..resolver.core.merge import Policy
+from ..resolver.core.uploads import without_places
 from ..resolver.engine.planned import Options
 from ..resolver.errors import Hint, UsageError
 from . import security, wire
@@ -89,6 +91,7 @@ def change_order(
     else:
         kind, operation = _kind_of(change), change.operation
         act = lambda work: apply(work, desk, change, agree, expected)  # noqa: E731 - of two
+    operation = without_places(operation, desk.state)
     return JobOrder(kind=kind, operation=operation, act=act, ui_ids=ui_ids, client_id=client)
 
 
@@ -193,6 +196,7 @@ def _params(model: type[P], item: wire.QueueTaskItem) -> P:
 def _options(request: wire.TaskRequest) -> Options:
     return Options(
         policy=Policy(request.policy),
+        prefer=read_choices(request.prefer.items()),
         strategy=request.strategy,
         allowed=frozenset(request.allow),
         at_next_start=request.at_next_start,

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from ..core.choices import read_choices, split_choice
 from ..core.merge import Policy
 from ..core.plan import Plan
 from ..engine.after_commit import stands_all_the_same
@@ -91,6 +92,7 @@ def options_of(args: argparse.Namespace) -> Options:
     """The planning options of a command."""
     return Options(
         policy=Policy(args.policy),
+        prefer=read_choices(split_choice(text) for text in args.prefer),
         strategy=args.strategy,
         allowed=frozenset().union(*args.allow),
         at_next_start=getattr(args, "at_next_start", False),

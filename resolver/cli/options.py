@@ -121,6 +121,14 @@ def add_planning_options(parser: argparse.ArgumentParser) -> None:
         "--policy", choices=POLICIES, default=POLICIES[0], help="how a clash is settled (default: newest)"
     )
     parser.add_argument(
+        "--prefer",
+        action="append",
+        default=[],
+        metavar="PACKAGE=PACK",
+        help="where packs clash about the package, follow this pack; may be repeated; remembered while it counts, "
+        "and PACKAGE= takes it back",
+    )
+    parser.add_argument(
         "--target", default=IN_PLACE, metavar=IN_PLACE, help="where packages go (default: in-place)"
     )
     parser.add_argument("--refresh", action="store_true", help="ask the index again for everything")

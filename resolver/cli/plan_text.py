@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..core.plan import PackChange, Plan
@@ -96,6 +97,17 @@ def decision_lines(decisions: Iterable[Decision], style: Style, *, verbose: bool
         if decision.reason:
             yield f"    {plain(decision.reason)}"
         yield from (f"    {line}" for line in _wish_lines(decision, style, verbose=verbose))
+        yield from (f"    {line}" for line in _other_ways(decision, style, verbose=verbose))
+
+
+def _other_ways(decision: Decision, style: Style, *, verbose: bool) -> Iterator[str]:
+    """How to follow another pack instead."""
+    ways = decision.alternatives if verbose else decision.alternatives[:_FEW]
+    for pack in ways:
+        choice = shlex.quote(plain(f"{decision.package}={pack}"))
+        yield style("dim", f"or: --prefer {choice} follows {plain(pack)}")
+    if len(decision.alternatives) > len(ways):
+        yield style("dim", f"... and {len(decision.alternatives) - len(ways)} more ways; see --verbose")
 
 
 def _wish_lines(decision: Decision, style: Style, *, verbose: bool) -> Iterator[str]:

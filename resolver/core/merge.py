@@ -15,6 +15,7 @@ from typing import TypeVar
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from .choices import NO_CHOICES, YOUR_CHOICE, Choices
 from .types import CORE, Decision, Wish
 from .wishes import SolveLine
 
@@ -60,11 +61,17 @@ Limits = Mapping[str, tuple[Limit, ...]]
 
 
 def settle_direct_clashes(
-    lines: Sequence[SolveLine], *, pins: Mapping[str, Pin], limits: Limits, policy: Policy
+    lines: Sequence[SolveLine],
+    *,
+    pins: Mapping[str, Pin],
+    limits: Limits,
+    policy: Policy,
+    choices: Choices = NO_CHOICES,
 ) -> tuple[SolveLine, ...]:
     """The lines with those relaxed that contradict a pin, core's own limits, or each other by themselves.
 
-    Pure and order-independent; running it on its own result changes nothing.
+    Pure and order-independent; running it on its own result changes nothing. Choosing what wins anyway changes
+    no winner.
     """
     losers: dict[LineKey, str] = {}
     by_name: dict[str, list[SolveLine]] = {}
@@ -76,7 +83,7 @@ def settle_direct_clashes(
             elif line.asks_version:
                 by_name.setdefault(line.name, []).append(line)
     for name, asking in by_url.items():
-        losers.update(_losing_urls(asking, pins.get(name)))
+        losers.update(_losing_urls(asking, pins.get(name), choices))
     for name, asking in by_name.items():
         pin = pins.get(name)
         if pin:
@@ -93,33 +100,48 @@ def settle_direct_clashes(
             )
             combined &= limit.specifier
         rest = [line for line in asking if line.key not in losers]
-        winners = {line.key for line in _largest_agreement(rest, combined, policy)}
-        losers.update({line.key: f"{policy.value}-wins" for line in rest if line.key not in winners})
+        winners = {line.key for line in _largest_agreement(rest, combined, policy, choices)}
+        followed = [line for line in rest if line.key in winners and choices.rank(line)]
+        for line in rest:
+            if line.key not in winners:
+                against = bool(followed) and line not in _grow([*followed, line], combined)
+                losers[line.key] = YOUR_CHOICE if against else f"{policy.value}-wins"
     return tuple(replace(line, relaxed_by=losers[line.key]) if line.key in losers else line for line in lines)
 
 
-def _losing_urls(lines: Sequence[SolveLine], pin: Pin | None) -> dict[LineKey, str]:
+def _losing_urls(lines: Sequence[SolveLine], pin: Pin | None, choices: Choices) -> dict[LineKey, str]:
     """{key: rule} of lines whose URL is not followed: the package stays as it is, or comes from another."""
     if pin:
         return {line.key: pin.rule for line in lines}
     packs: dict[str, set[str]] = {}
     for line in lines:
         packs.setdefault(line.url, set()).add(line.line.pack)
-    chosen = max(sorted(packs), key=lambda url: len(packs[url]))
-    return {line.key: "one-url" for line in lines if line.url != chosen}
+    preferred = {line.url for line in lines if choices.rank(line)}
+    chosen = max(sorted(preferred or packs), key=lambda url: len(packs[url]))
+    rule = YOUR_CHOICE if preferred else "one-url"
+    return {line.key: rule for line in lines if line.url != chosen}
 
 
-def _largest_agreement(lines: Sequence[SolveLine], limit: SpecifierSet, policy: Policy) -> list[SolveLine]:
-    """Lines that can be met together: grown from the newest demand, or (fewest-broken) the most there are."""
+def _largest_agreement(
+    lines: Sequence[SolveLine], limit: SpecifierSet, policy: Policy, choices: Choices
+) -> list[SolveLine]:
+    """Lines that can be met together: grown from the newest demand, or (fewest-broken) the most there are.
+
+    What the user chose comes before either.
+    """
     combined = limit
     for line in lines:
         combined &= line.specifier
     if not combined.is_unsatisfiable():
         return list(lines)
     ranked = sorted(lines, key=lambda line: (demand(line.specifier), line.key), reverse=True)
+    chosen_first = sorted(ranked, key=choices.rank, reverse=True)
     if policy is Policy.NEWEST:
-        return _grow(ranked, limit)
+        return _grow(chosen_first, limit)
     agreements = [_grow([seed, *(line for line in ranked if line is not seed)], limit) for seed in ranked]
+    chosen = {line.key for line in _grow([line for line in ranked if choices.rank(line)], limit)}
+    agreements = [each for each in agreements if chosen <= {line.key for line in each}]
+    agreements = agreements or [_grow(chosen_first, limit)]
     # `max` keeps the first of equals, and `ranked` starts with the newest demand: newest is the tie-break.
     return max(
         agreements, key=lambda agreement: len({line.line.pack for line in agreement}) * 1000 + len(agreement)
@@ -215,10 +237,11 @@ def version_decisions(
     pins: Mapping[str, Pin],
     limits: Limits,
     reasons: Mapping[str, str],
+    choices: Choices = NO_CHOICES,
 ) -> tuple[Decision, ...]:
     """One decision per package whose lines could not all be met: who wants it, and whose line is violated.
 
-    `reasons`: {code of a rule: the rule in words}.
+    `reasons`: {code of a rule: the rule in words}. `choices`: those that are followed.
     """
     known = {**REASONS, **reasons, **{pin.rule: pin.reason for pin in pins.values()}}
     violated: dict[str, list[SolveLine]] = {}
@@ -228,7 +251,11 @@ def version_decisions(
     for name in sorted(violated):
         losing = violated[name]
         pin = pins.get(name)
-        rules = sorted({line.relaxed_by for line in losing if line.relaxed_by})
+        # Where one line lost to a rule and another between packs, the rule is what counts.
+        rules = sorted(
+            {line.relaxed_by for line in losing if line.relaxed_by},
+            key=lambda rule: (rule in BETWEEN_PACKS, rule != YOUR_CHOICE, rule),
+        )
         rule = pin.rule if pin else (rules[0] if rules else "library-bounds")
         strong = ((pin.wish,) if pin else ()) + tuple(limit.wish for limit in limits.get(name, ()))
         known |= {limit.rule: limit.reason for limit in limits.get(name, ())}
@@ -243,11 +270,29 @@ def version_decisions(
                     )
                 ),
                 violates=tuple(line.wish for line in losing),
-                reason=pin.reason if pin else known.get(rule, ""),
+                reason=choices.reason(name)
+                if rule == YOUR_CHOICE
+                else pin.reason
+                if pin
+                else known.get(rule, ""),
+                alternatives=() if pin else _alternatives(losing, choices.all.get(name)),
+                follows=choices.behind(name) if YOUR_CHOICE in rules else {},
             )
         )
     return tuple(decisions)
 
+
+def _alternatives(losing: Sequence[SolveLine], followed: str | None) -> tuple[str, ...]:
+    """The packs whose lines on the package lost only to other packs'."""
+    packs: dict[str, bool] = {}
+    for line in losing:
+        pack = line.line.pack
+        packs[pack] = packs.get(pack, True) and line.relaxed_by in BETWEEN_PACKS
+    return tuple(pack for pack, between in packs.items() if between and pack != followed)
+
+
+BETWEEN_PACKS = frozenset({*(f"{policy.value}-wins" for policy in Policy), YOUR_CHOICE, "one-url"})
+"""Rules by which a line lost to another pack's, so that the user can choose otherwise."""
 
 REASONS = {
     "core-wins": "ComfyUI's own requirements always win over a pack's.",

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..errors import redact
 from .merge import Policy
 from .reload import AtStart, Difference, Need, PackMove, Running, least_needed
 from .types import Change, Decision, Distribution, Environment, Finding, LockedPackage, Wish
@@ -110,6 +111,8 @@ class Plan:
     lines: tuple[LineOutcome, ...] = ()
     library_lines: tuple[LibraryLine, ...] = ()
     policy: Policy = Policy.NEWEST
+    prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """{package: pack whose wish for it is followed where packs clash}, as chosen now or earlier."""
     allowed: frozenset[str] = frozenset()
     refusals: tuple[Finding, ...] = ()
     """Findings for which the plan must not be applied; each says what to do."""
@@ -171,6 +174,7 @@ class Plan:
             ],
             [decision.to_dict() for decision in self.decisions],
             sorted(self.allowed),
+            sorted(self.prefer.items()),
         ]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
@@ -180,6 +184,7 @@ class Plan:
             "ok": not self.refusals,
             "fingerprint": self.fingerprint,
             "policy": self.policy.value,
+            "prefer": {name: redact(pack) for name, pack in sorted(self.prefer.items())},
             "lock": {package.name: package.version for package in self.lock},
             "changes": [change.to_dict() for change in self.changes],
             "pack_changes": [change.to_dict() for change in self.pack_changes],

@@ -248,6 +248,10 @@ class Decision:
     violates: tuple[Wish, ...] = ()
     reason: str = ""
     """The rule in words."""
+    alternatives: tuple[str, ...] = ()
+    """Packs whose wish could be followed instead; empty where ComfyUI or a rule decides."""
+    follows: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """{package: pack} that the user chose to follow and that brought this about."""
 
     def to_dict(self) -> dict[str, object]:
         """The decision as the JSON object of `plan --json`."""
@@ -258,6 +262,8 @@ class Decision:
             "wanted": [wish.to_dict() for wish in self.wanted],
             "violates": [wish.to_dict() for wish in self.violates],
             "reason": self.reason,
+            "alternatives": [redact(pack) for pack in self.alternatives],
+            "follows": {name: redact(pack) for name, pack in self.follows.items()},
         }
 
 

@@ -10,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from ..errors import Hint
+from .choices import NO_CHOICES, Choices
 from .closure import Requires, applying_requirements, broken_library_lines, closure
 from .diff import Build, diff_distributions
 from .families import as_installed
@@ -58,18 +59,24 @@ def _bare(name: str) -> SolveLine:
 
 
 def left_alone(
-    wishes: Wishes, focus: Collection[str], environment: Environment, rules: Rules
+    wishes: Wishes,
+    focus: Collection[str],
+    environment: Environment,
+    rules: Rules,
+    choices: Choices = NO_CHOICES,
 ) -> tuple[Wishes, tuple[Finding, ...]]:
     """The wishes without other packs' lines that do not hold now, and a finding for each of those.
 
-    Installing one pack must not set out to repair another: `sync` is for that (architecture 3.7).
+    Installing one pack must not set out to repair another: `sync` is for that (architecture 3.7). A line whose
+    pack is chosen now is asked for, and so is no such line.
     """
     kept: list[SolveLine] = []
     findings: list[Finding] = []
     for line in wishes.lines:
-        if line.line.pack in focus or not line.applies or _holds_now(line, environment, rules):
+        chosen = line.line.pack in focus or choices.is_given(line)
+        if chosen or not line.applies or _holds_now(line, environment, rules):
             # A direct URL that is installed already is not fetched again: its name keeps it in the solve.
-            kept.append(line if line.line.pack in focus or not line.url else replace(line, url=""))
+            kept.append(line if chosen or not line.url else replace(line, url=""))
             continue
         if line.line.constraint:
             continue  # it asks for nothing, so nothing is missing

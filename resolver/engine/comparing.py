@@ -43,7 +43,9 @@ def compare(session: Session, sources: Sequence[str], options: Options) -> tuple
     """(merged, one by one) for the same sources, or for all installed packs where none is named."""
     sides = []
     for strategy in (MERGED, ONE_BY_ONE):
-        chosen = replace(options, strategy=strategy)
+        # One by one the last pack wins: there is nothing to choose.
+        prefer = options.prefer if strategy == MERGED else {}
+        chosen = replace(options, strategy=strategy, prefer=prefer)
         planned = session.plan_install(sources, chosen) if sources else session.plan_sync(chosen)
         with planned:
             sides.append(side_of(session, strategy, planned.plan))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from packaging.version import Version
 
+from ..core.choices import YOUR_CHOICE
 from ..core.merge import LineKey, Policy, demand, minimal_conflict, newer_count, violated_lines
 from ..core.solve import PROBLEM_WORDS, Solution, SolveFailureError
 from ..core.types import Finding
@@ -151,7 +152,7 @@ class Search:
         curing = self._curing(conflict)
         if curing:
             loser = self._loser(curing, current)
-            rule = self._losing_rule(loser, conflict, failure, had_choice=len(curing) > 1)
+            rule = self._losing_rule(loser, conflict, failure, [line for line, _ in curing])
             current[loser.key] = replace(loser, relaxed_by=rule)
             return
         answer = self.inquiry.answer(conflict)
@@ -177,7 +178,10 @@ class Search:
     def _loser(
         self, curing: Sequence[tuple[SolveLine, Solution]], current: dict[LineKey, SolveLine]
     ) -> SolveLine:
-        """Whose limits to give up by the policy."""
+        """Whose limits to give up: by what the user chose, else by the policy."""
+        rank = self.inquiry.ground.choices.rank
+        least = min(rank(line) for line, _ in curing)
+        open_to = [(line, answer) for line, answer in curing if rank(line) == least]
 
         def preference(entry: tuple[SolveLine, Solution]) -> tuple[int, int, tuple[int, ...]]:
             line, answer = entry
@@ -185,24 +189,26 @@ class Search:
             if self.inquiry.ground.policy is Policy.FEWEST_BROKEN:
                 concerned = [other for other in current.values() if other.name in answer.versions]
                 broken = len({other.key for other in violated_lines(concerned, answer.versions)})
-            newer = sum(newer_count(answer.versions, other.versions) for _, other in curing)
+            newer = sum(newer_count(answer.versions, other.versions) for _, other in open_to)
             return -broken, newer, tuple(-ord(letter) for letter in line.line.pack)
 
-        return max(curing, key=preference)[0]
+        return max(open_to, key=preference)[0]
 
     def _losing_rule(
         self,
         loser: SolveLine,
         conflict: Sequence[SolveLine],
         failure: SolveFailureError,
-        *,
-        had_choice: bool,
+        curing: Sequence[SolveLine],
     ) -> str:
         if len(conflict) == 1:
             return Overriding(self.inquiry).rule_in_the_way(loser, failure)
         if len({line.line.pack for line in conflict}) == 1:
             return "pack-contradicts-itself"
-        return f"{self.inquiry.ground.policy.value}-wins" if had_choice else "library-bounds"
+        rank = self.inquiry.ground.choices.rank
+        if any(rank(line) > rank(loser) for line in curing):
+            return YOUR_CHOICE
+        return f"{self.inquiry.ground.policy.value}-wins" if len(curing) > 1 else "library-bounds"
 
     def _drop_order(self, line: SolveLine) -> tuple[bool, bool, tuple[bool, str, str, int, str]]:
         """What is being installed is given up before what others want, and that before what is installed."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
+from ..core.choices import NO_CHOICES, Choices
 from ..core.merge import Limits, Pin, Policy
 from ..core.protection import limit_texts
 from ..core.solve import Solution, SolveFailureError, SolveInput, SolveProblem, SolveRequest
@@ -29,6 +30,7 @@ class Ground:
     preferences: Mapping[str, str]
     allow_builds: bool
     policy: Policy
+    choices: Choices = NO_CHOICES
     focus: frozenset[str] = frozenset()
     """Packs being installed."""
     indexes: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)

@@ -24,6 +24,11 @@ class InForce:
     """Id of the transaction whose lock it is; empty without one."""
     decisions: tuple[Decision, ...] = ()
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """{package: pack} the user chose to follow, as far as a decision in force stands on it."""
+        return {name: pack for each in self.decisions for name, pack in each.follows.items()}
+
     def to_dict(self) -> dict[str, object]:
         """The JSON object kept in a transaction's summary."""
         return {"lock": self.lock, "decisions": [each.to_dict() for each in self.decisions]}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from ..core.merge import Policy
 from ..core.plan import PackChange
@@ -30,6 +30,10 @@ class PlanInputs:
     pack_changes: tuple[PackChange, ...] = ()
     findings: tuple[Finding, ...] = ()
     policy: Policy = Policy.NEWEST
+    prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """{package: pack whose wish for it is followed where packs clash}; an empty pack takes an earlier choice back."""
+    earlier: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The same, of decisions that are in force."""
     allowed: frozenset[str] = frozenset()
 
 

@@ -35,6 +35,7 @@ def summary_of(planned: Planned, now: InForce) -> dict[str, object]:
     return {
         "fingerprint": plan.fingerprint,
         "policy": plan.policy.value,
+        "prefer": dict(plan.prefer),
         "strategy": planned.options.strategy,
         "changes": [change.to_dict() for change in plan.changes],
         "packs": [change.to_dict() for change in plan.pack_changes],
@@ -54,7 +55,8 @@ def _still_decided(planned: Planned, now: InForce, removed: Collection[str]) -> 
             wish for wish in old.violates if wish.pack not in anew and (old.package, wish) not in decided
         )
         if violates and after.get(old.package, NOT_INSTALLED) == old.chosen:
-            yield replace(old, violates=violates)
+            follows = {name: pack for name, pack in old.follows.items() if plan.prefer.get(name) == pack}
+            yield replace(old, violates=violates, follows=follows)
 
 
 def expected_after(plan: Plan) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -22,6 +23,8 @@ class Options:
     """How the user wants a plan to be made."""
 
     policy: Policy = Policy.NEWEST
+    prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """{canonical package: pack} where packs clash, that pack's wish is followed; see `core.choices.read_choices`."""
     strategy: str = MERGED
     allowed: frozenset[str] = frozenset()
     """Consents: builds, indexes, urls, install-py, flagged."""

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..core.choices import Choices, broken_choices, choice_findings, choices_for
 from ..core.closure import closure
 from ..core.families import as_installed
 from ..core.least_change import Side, needed_changes
-from ..core.merge import version_decisions
+from ..core.merge import version_decisions, violated_lines
 from ..core.outcome import line_outcomes, pack_statuses, refusals_for
 from ..core.plan import Plan
 from ..core.protection import pins_of
@@ -54,7 +55,7 @@ class Planner:
         """The plan. Raises SafeInstallError when none can be made (network down, not solvable)."""
         inputs, environment = self.inputs, self.inputs.environment
         core = self._core()
-        read, passed_over = self._wishes(core)
+        read, passed_over, choices = self._wishes(core)
         pins = pins_of(environment, core.lines, inputs.rules, repair=inputs.repair)
         indexes = granted_indexes(inputs.packs, inputs.allowed, self.probe)
         self.report.stage("solve", "Resolving ComfyUI and all packs together")
@@ -64,10 +65,12 @@ class Planner:
             report=self.report,
             indexes=indexes,
             cancel=self.cancel,
-        ).solve(read, core, pins)
+        ).solve(read, core, pins, choices)
         stands_for = solved.wishes.stands_for
         after = self._after(solved, stands_for)
         library = library_lines(environment, after, solved.requires, stands_for)
+        choices = solved.choices
+        broken = broken_choices(choices, solved.lines, violated_lines(solved.lines, after))
         decisions = (
             *solved.wishes.decisions,
             *version_decisions(
@@ -76,6 +79,7 @@ class Planner:
                 pins=solved.pins,
                 limits=solved.limits,
                 reasons={rule.code: rule.says for rule in inputs.rules.rules},
+                choices=choices.without(broken),
             ),
             *override_decisions(solved.overrides, library, solved.pins),
         )
@@ -89,6 +93,7 @@ class Planner:
             *index_findings(inputs.packs, inputs.allowed, indexes),
             *solved.wishes.findings,
             *passed_over,
+            *choice_findings(choices, broken, decisions),
             *(finding for finding in solved.dropped if finding.pack != UNCLAIMED),
             *hash_findings(solved.lines, solved.packages),
             *library_findings(library, solved.overrides),
@@ -108,6 +113,7 @@ class Planner:
             lines=outcomes,
             library_lines=library,
             policy=inputs.policy,
+            prefer=choices.all,
             allowed=inputs.allowed,
             refusals=refusals_for(inputs.focus, findings, changes, environment),
             stands_for=stands_for,
@@ -121,20 +127,27 @@ class Planner:
         core = read_wishes(self.inputs.core.lines, rules=rules, environment=environment, allowed=("urls",))
         return replace(core, lines=as_installed(core.lines, rules=rules, environment=environment))
 
-    def _wishes(self, core: Wishes) -> tuple[Wishes, tuple[Finding, ...]]:
-        """What takes part in the solve, and a finding for each line that is left alone."""
+    def _wishes(self, core: Wishes) -> tuple[Wishes, tuple[Finding, ...], Choices]:
+        """What takes part in the solve, a finding for each line that is left alone, and the choices that count."""
         inputs, environment = self.inputs, self.inputs.environment
         lines = [line for pack in inputs.packs for line in pack.lines]
         read = read_wishes(lines, rules=inputs.rules, environment=environment, allowed=inputs.allowed)
+        choices = choices_for(
+            inputs.prefer,
+            inputs.earlier,
+            packs=[pack.pack for pack in inputs.packs],
+            lines=read.lines,
+            rules=inputs.rules,
+        )
         passed_over: tuple[Finding, ...] = ()
         if not inputs.repair:
-            read, passed_over = left_alone(read, inputs.focus, environment, inputs.rules)
+            read, passed_over = left_alone(read, inputs.focus, environment, inputs.rules, choices)
         unclaimed = [
             line
             for line in unclaimed_lines(environment, [*core.lines, *read.lines])
             if line.name not in inputs.remove
         ]
-        return replace(read, lines=(*read.lines, *unclaimed)), passed_over
+        return replace(read, lines=(*read.lines, *unclaimed)), passed_over, choices
 
     # --- what it comes to ----------------------------------------------------------------------------------
 
@@ -149,11 +162,16 @@ class Planner:
             if chosen in wanted:
                 after.pop(name, None)
         if not self.inputs.repair:
+            focus = [
+                line
+                for line in solved.lines
+                if line.line.pack in self.inputs.focus or solved.choices.is_given(line)
+            ]
             needed = needed_changes(
                 before=Side(versions=before, requires=installed),
                 after=Side(versions=after, requires=solved.dependencies),
-                focus=[line for line in solved.lines if line.line.pack in self.inputs.focus],
-                others=[line for line in solved.lines if line.line.pack not in self.inputs.focus],
+                focus=focus,
+                others=[line for line in solved.lines if line not in focus],
                 markers=environment.python.markers,
                 stands_for=stands_for,
             )

@@ -44,6 +44,7 @@ def record_entries(transaction: str, operation: str, summary: Mapping[str, objec
             "operation": operation,
             "fingerprint": summary.get("fingerprint", ""),
             "policy": summary.get("policy", ""),
+            "prefer": summary.get("prefer", {}),
             "strategy": summary.get("strategy", ""),
             "decision": decision,
         }

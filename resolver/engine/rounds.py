@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ..core.choices import Choices
 from ..core.families import settle_families
 from ..core.merge import Limits, LineKey, Pin, core_pin, settle_direct_clashes
 from ..core.origins import is_from
@@ -48,6 +49,8 @@ class Solved:
     """{name: version} forced upon everybody."""
     dropped: tuple[Finding, ...]
     artefacts: Artefacts
+    choices: Choices
+    """As they count, under the names the lines have."""
 
     @property
     def solution(self) -> Solution:
@@ -76,7 +79,7 @@ class Rounds:
     """{pack: (granted index URL, names it serves)}."""
     cancel: threading.Event | None = None
 
-    def solve(self, read: Wishes, core: Wishes, kept: Mapping[str, Pin]) -> Solved:
+    def solve(self, read: Wishes, core: Wishes, kept: Mapping[str, Pin], choices: Choices) -> Solved:
         """A solution for these wishes, as far as they can be met, with `kept` (installed) versions pinned.
 
         Raises SafeInstallError `network-unreachable` or `not-solvable`.
@@ -89,12 +92,15 @@ class Rounds:
             wishes = settle_families(
                 read, rules=self.inputs.rules, environment=self.inputs.environment, required=required
             )
-            ground = self._ground(ports, core, kept, wishes, absent)
+            ground = replace(
+                self._ground(ports, core, kept, wishes, absent), choices=choices.under(wishes.stands_for)
+            )
             lines = settle_direct_clashes(
                 [replace(line, relaxed_by=relaxed.get(line.key, "")) for line in wishes.lines],
                 pins=ground.pins,
                 limits=ground.limits,
                 policy=ground.policy,
+                choices=ground.choices,
             )
             inquiry = Inquiry(solver=ports.solver, ground=ground, cancel=self.cancel)
             search = Search(inquiry=inquiry, report=self.report)
@@ -214,6 +220,7 @@ class Rounds:
             overrides=search.inquiry.overrides,
             dropped=tuple(search.dropped.values()),
             artefacts=ports.artefacts,
+            choices=search.inquiry.ground.choices,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..core.choices import choice_needs_merged
 from ..core.plan import Plan
 from ..core.swap_types import Arrival
 from ..core.tasks import Task, TaskKind
@@ -97,6 +98,8 @@ class Session:
                 repair=True,
                 findings=drifted,
                 policy=options.policy,
+                prefer=options.prefer,
+                earlier=in_force(self.site.state).choices,
                 allowed=options.allowed,
             )
 
@@ -257,6 +260,8 @@ class Session:
             return SolverPorts(solver=solver, artefacts=artefacts)
 
         if options.strategy == ONE_BY_ONE:
+            if options.prefer:
+                raise choice_needs_merged()
             return plan_one_by_one(
                 inputs, open_solver, self.probe, order=order, report=self.report, cancel=self.cancel
             )

@@ -15,6 +15,7 @@ from ..core.verdicts import changes_between, library_findings, library_lines
 from ..errors import CancelledError, Hint, UsageError
 from ..ports import Fetched, Reporter, Site
 from .brought import Brought
+from .in_force import in_force
 from .install_scripts import CONSENT
 from .left_over import left_over
 from .pack_moves import arrival, relocation, removal
@@ -216,6 +217,8 @@ def compose(
         ),
         findings=(*findings, *wanted.findings, *_said_of(site, brought, options)),
         policy=options.policy,
+        prefer=options.prefer,
+        earlier=in_force(site.state).choices,
         allowed=options.allowed,
     )
     moves = tuple((Path(each.pack.path), each.target) for each in wanted.relocate)
