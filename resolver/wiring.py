@@ -19,6 +19,7 @@ from .engine.candidates import Candidates
 from .engine.missing import MissingSearch, Running
 from .engine.session import Session
 from .errors import Hint, UsageError
+from .io.archives import DEFAULT_LIMITS, check_archive
 from .io.downloads import ask
 from .io.node_sight import NodeSight
 from .io.python_probe import ChosenPython, default_python, probe_python
@@ -33,8 +34,10 @@ except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
 __all__ = [
+    "LARGEST_ARCHIVE",
     "LiveSite",
     "PageProbe",
+    "check_archive",
     "choose_python",
     "load_retention",
     "load_rules",
@@ -43,6 +46,8 @@ __all__ = [
     "open_site",
 ]
 
+LARGEST_ARCHIVE = DEFAULT_LIMITS.bytes
+"""Bytes: what an archive may unpack to, and so what it may have."""
 SHIPPED_RULES = Path(__file__).with_name("rules.toml")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -22,6 +23,7 @@ from .host import Host
 from .job import JobOrder
 from .jobs import Jobs
 from .plans import Plans
+from .uploads import Uploads
 
 if TYPE_CHECKING:
     from .wire import Job
@@ -40,9 +42,12 @@ class Desk:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.plans = Plans()
+        self.uploads = Uploads(host.state)
         self.jobs = Jobs(JobHistory(host.state), self.open_session, host.send)
         # What an interpreter says of itself does not change while a server runs in it.
         self._pythons: dict[Path, PythonInfo] = {}
+        with suppress(OSError):  # They are in nobody's way, and the next one that comes tries again.
+            self.uploads.remove_old()
         self._quick = ThreadPoolExecutor(max_workers=2, thread_name_prefix="safe-install-quick")
         self._readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="safe-install-read")
 

@@ -34,6 +34,7 @@ _STATUS_OF_CODE = {
     "job-ended": 409,
     "transaction-open": 409,
     "media-type-not-taken": 415,
+    "upload-no-space": 507,
     "upload-too-large": 413,
     "job-not-found": 404,
     "deferred-not-found": 404,

@@ -12,7 +12,11 @@ T = TypeVar("T")
 
 def part_of(found: Sequence[T], page: wire.Page) -> tuple[Sequence[T], wire.Pagination]:
     """The entries of that page, and where it stands."""
-    end = page.offset + page.limit
-    return found[page.offset : end], wire.Pagination(
-        total=len(found), limit=page.limit, offset=page.offset, has_more=end < len(found)
+    return found[page.offset : page.offset + page.limit], pagination_of(page, len(found))
+
+
+def pagination_of(page: wire.Page, total: int) -> wire.Pagination:
+    """Where that page stands among so many entries."""
+    return wire.Pagination(
+        total=total, limit=page.limit, offset=page.offset, has_more=page.offset + page.limit < total
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Hint, RecoveryNeededError
 from ..ports import Site
 from ..transaction.folder import unsettled
-from ..transaction.locks.lockfile import OwnerLock
+from ..transaction.locks.lockfile import OwnerLock, area_lock_path, lock_path, who_holds
+from ..transaction.locks.owners import Owner
 from ..transaction.locks.place_lock import PlaceLock
+
+__all__ = ["Owner", "alone", "at_work_elsewhere"]
 
 
 @contextmanager
@@ -24,6 +27,18 @@ def alone(site: Site, operation: str) -> Iterator[OwnerLock]:
         for state in site.neighbours:
             _refuse_unfinished(state)
         yield lock
+
+
+def at_work_elsewhere(state: Path, areas: Iterable[Path] = ()) -> Owner | None:
+    """Another process that is at work here: in the state folder, or in an area it shares with others. None without.
+
+    One whose name is not known has the process number 0. Asks the system; blocks for a tenth of a second at most.
+    """
+    for path in (lock_path(state), *map(area_lock_path, areas)):
+        owner = who_holds(path)
+        if owner is not None and not owner.is_this_process:
+            return owner
+    return None
 
 
 def _refuse_unfinished(state: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import Hint, UsageError
 from ..ports import Site
 from ..transaction.deferred import waiting as deferred
 from ..transaction.deferred.waiting import Waiting, list_waiting
-from ..transaction.history import TransactionRecord, read_transactions
+from ..transaction.history import TransactionRecord, find_transaction, read_newest, read_transactions
 from ..transaction.recover import unfinished
 
 __all__ = [
@@ -27,14 +28,31 @@ def all_transactions(state: Path) -> tuple[TransactionRecord, ...]:
     return tuple(reversed(read_transactions(state)))
 
 
+def newest_transactions(state: Path, *, offset: int, limit: int) -> tuple[tuple[TransactionRecord, ...], int]:
+    """So many after that many newer ones, newest first; and how many there are. Reads those alone. Blocks."""
+    return read_newest(state, offset=offset, limit=limit)
+
+
 def one_transaction(state: Path, identifier: str) -> TransactionRecord:
     """The transaction of that id, archived or not. Raises UsageError `transaction-not-found`."""
-    for each in read_transactions(state):
-        if each.id == identifier:
-            return each
-    raise UsageError(
-        "transaction-not-found", "There is no such transaction.", context={"transaction": identifier}
-    )
+    found = find_transaction(state, identifier)
+    if found is None:
+        raise UsageError(
+            "transaction-not-found", "There is no such transaction.", context={"transaction": identifier}
+        )
+    return found
+
+
+def snapshots_before(state: Path, records: Iterable[TransactionRecord]) -> dict[str, str]:
+    """{id of a transaction: id of the snapshot taken before it}, of those whose snapshot is still kept. Blocks."""
+    said = {each.id: str(each.summary.get("snapshot") or "") for each in records}
+    # A journal is a file like any other: what it names as an id may lead out of the folder.
+    kept = state / "snapshots"
+    return {
+        each: name
+        for each, name in said.items()
+        if name and Path(name).name == name and (kept / f"{name}.json").is_file()
+    }
 
 
 def waiting(state: Path) -> tuple[Waiting, ...]:

@@ -95,13 +95,7 @@ def extract_zip(
     CancelledError.
     """
     with ExitStack() as stack:
-        with _explained(archive):
-            file = stack.enter_context(open_regular(archive))
-            size = file.seek(0, os.SEEK_END)
-            if _directory_bytes(file, size) > limits.directory:
-                raise _unsafe("", f"its list of entries has more than {limits.directory} bytes")
-            opened = stack.enter_context(zipfile.ZipFile(file))
-        entries, left_out = _judge(opened.infolist(), size, limits)
+        opened, entries, left_out = _open(stack, archive, limits)
         top = _single_top(entries)
         names = tuple(name for entry in entries if (name := _name_below(entry, top)))
         target.mkdir()
@@ -112,16 +106,37 @@ def extract_zip(
     return Unpacked(top_folder=top, left_out=left_out, names=names)
 
 
+def check_archive(archive: Path, name: str = "", *, limits: ArchiveLimits = DEFAULT_LIMITS) -> None:
+    """Nothing, for an archive whose list of entries `extract_zip` would take; `name` is what errors call it.
+
+    Raises RefusedError `unsafe-archive`, SafeInstallError `archive-unreadable`.
+    """
+    with ExitStack() as stack:
+        _open(stack, archive, limits, name)
+
+
+def _open(
+    stack: ExitStack, archive: Path, limits: ArchiveLimits, name: str = ""
+) -> tuple[zipfile.ZipFile, list[_Entry], tuple[str, ...]]:
+    with _explained(archive, name):
+        file = stack.enter_context(open_regular(archive))
+        size = file.seek(0, os.SEEK_END)
+        if _directory_bytes(file, size) > limits.directory:
+            raise _unsafe("", f"its list of entries has more than {limits.directory} bytes")
+        opened = stack.enter_context(zipfile.ZipFile(file))
+    return opened, *_judge(opened.infolist(), size, limits)
+
+
 @contextmanager
-def _explained(archive: Path) -> Iterator[None]:
+def _explained(archive: Path, name: str = "") -> Iterator[None]:
     """Turns what zipfile raises into `archive-unreadable`. Not for writing: a full disk is no broken archive."""
     try:
         yield
     except _UNREADABLE as error:
         raise SafeInstallError(
             "archive-unreadable",
-            f"{archive.name} cannot be unpacked: {error}",
-            context={"archive": archive},
+            f"{name or archive.name} cannot be unpacked: {error}",
+            context={"archive": name or archive},
             hints=(Hint("download-again", "Download the archive again; it may be incomplete."),),
         ) from error
 

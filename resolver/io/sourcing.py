@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.pack_origin import REGISTRY, PackOrigin, repository_url
@@ -16,6 +17,7 @@ from ..core.registry_judgement import Here, here_of
 from ..core.settings import RegistrySettings
 from ..core.sources import SourceKind
 from ..core.types import PythonInfo
+from ..core.uploads import without_places
 from ..errors import SafeInstallError
 from ..registry_port import OnBytes
 from ..transaction import fs
@@ -92,6 +94,8 @@ class Sourcing(Watching):
         packs = list_packs(self.workspace)
         installed = [pack.name for pack in packs]
         spec = read_source(text, installed=installed)
+        # What a page has sent is known by its name, in plans, errors and the history.
+        spec = replace(spec, text=without_places(spec.text, self.state))
         if spec.kind is SourceKind.REGISTRY:
             fetcher = RegistryFetcher(
                 client=self.registry,

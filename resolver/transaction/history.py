@@ -74,6 +74,38 @@ def read_transactions(state_dir: Path) -> tuple[TransactionRecord, ...]:
     return tuple(sorted([*archived, *present], key=lambda each: each.id))
 
 
+def read_newest(state_dir: Path, *, offset: int, limit: int) -> tuple[tuple[TransactionRecord, ...], int]:
+    """So many transactions after that many newer ones, newest first; and how many there are. Reads no more journals.
+
+    Of archived ones the summary has no decisions. One that is archived meanwhile is told as archived.
+    """
+    # In this order: what is archived in between is in both.
+    present = set(folder.identifiers(state_dir))
+    archived = {each.id: each for each in read_archive(state_dir)}
+    known = sorted(present | archived.keys(), reverse=True)
+    found = [_either(state_dir, each, archived) for each in known[offset : offset + limit]]
+    return tuple(each for each in found if each is not None), len(known)
+
+
+def find_transaction(state_dir: Path, identifier: str) -> TransactionRecord | None:
+    """The transaction of exactly that id, archived or not; None where there is none."""
+    known = {identifier} & set(folder.identifiers(state_dir))
+    archived = {each.id: each for each in read_archive(state_dir) if each.id == identifier}
+    return _either(state_dir, identifier, archived) if known or archived else None
+
+
+def _either(
+    state_dir: Path, identifier: str, archived: Mapping[str, TransactionRecord]
+) -> TransactionRecord | None:
+    """As its journal tells it, or the archive; None where it went between two looks."""
+    if _is_there(state_dir, identifier):
+        record = read_transaction(state_dir, identifier)
+        if not record.problem or _is_there(state_dir, identifier):
+            return record
+    # Where it was not archived before, it is by now.
+    return archived.get(identifier) or {each.id: each for each in read_archive(state_dir)}.get(identifier)
+
+
 def _is_there(state_dir: Path, identifier: str) -> bool:
     return os.path.lexists(folder.transactions_dir(state_dir) / identifier)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from ...resolver.about import own_version
+from ...resolver.engine.exclusion import Owner, at_work_elsewhere
 from ...resolver.engine.past import unfinished, waiting
 from ...resolver.engine.starts_report import starts_report
 from .. import wire
@@ -54,11 +56,27 @@ def status_of(desk: Desk, drift: bool = False) -> wire.Status:
             for each in trouble.ask(lambda: waiting(host.state)) or ()
         ],
         starts=wire.Starts.model_validate(starts) if starts else None,
+        owner=_owner(desk, trouble),
         permits=trouble.ask(lambda: forbidden(standing_at(desk))) or {},
         registry_offline=bool(trouble.ask(lambda: desk.settings().registry.offline)),
         drift=wire.Drifted.model_validate(report.to_dict()) if report else None,
         trouble=trouble.faults,
     )
+
+
+def _owner(desk: Desk, trouble: Trouble) -> wire.WorkElsewhere | None:
+    """Who else is at work: in our state folder, and where the engine opens in what it shares with others."""
+    with suppress(Exception):
+        areas = desk.open_session().site.areas
+        found = trouble.ask(lambda: at_work_elsewhere(desk.state, areas))
+        return _told(found)
+    return _told(trouble.ask(lambda: at_work_elsewhere(desk.state)))
+
+
+def _told(owner: Owner | None) -> wire.WorkElsewhere | None:
+    if owner is None:
+        return None
+    return wire.WorkElsewhere(pid=owner.pid, operation=owner.operation, since=owner.since)
 
 
 class Trouble:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from ...resolver.engine.past import TransactionRecord, all_transactions, one_transaction
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...resolver.engine.past import (
+    TransactionRecord,
+    newest_transactions,
+    one_transaction,
+    snapshots_before,
+)
 from .. import wire
 from ..call import Call
-from ..paging import part_of
+from ..paging import pagination_of
 
 
 async def list_transactions(call: Call) -> wire.Transactions:
@@ -20,13 +28,19 @@ async def get_transaction(call: Call) -> wire.Transaction:
 
 
 def _listed(call: Call, page: wire.Page) -> wire.Transactions:
-    records, pagination = part_of(all_transactions(call.desk.state), page)
-    return wire.Transactions(transactions=[_told(each) for each in records], pagination=pagination)
+    state = call.desk.state
+    records, total = newest_transactions(state, offset=page.offset, limit=page.limit)
+    return wire.Transactions(transactions=_told(state, records), pagination=pagination_of(page, total))
 
 
 def _one(call: Call) -> wire.Transaction:
-    return _told(one_transaction(call.desk.state, call.params["id"]))
+    state = call.desk.state
+    return _told(state, [one_transaction(state, call.params["id"])])[0]
 
 
-def _told(record: TransactionRecord) -> wire.Transaction:
-    return wire.Transaction.model_validate(record.to_dict())
+def _told(state: Path, records: Sequence[TransactionRecord]) -> list[wire.Transaction]:
+    before = snapshots_before(state, records)
+    return [
+        wire.Transaction.model_validate({**each.to_dict(), "snapshot": before.get(each.id, "")})
+        for each in records
+    ]

@@ -61,6 +61,12 @@ class Owner:
             }
         ).encode("ascii")
 
+    @property
+    def is_this_process(self) -> bool:
+        """Whether it is the process that asks."""
+        mine = _birth(os.getpid())
+        return self.pid == os.getpid() and self.host == this_host() and self.birth in ("", mine)
+
     def standing(self) -> Standing:
         """Whether that very process lives. Asks the system; does not block."""
         if self.host != this_host():
