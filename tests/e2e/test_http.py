@@ -139,6 +139,51 @@ def test_what_violates_a_line_is_refused_without_the_yes_and_taken_with_it(
     go_back(host, before, packages)
 
 
+def test_a_choice_between_packs_is_planned_applied_and_carried_along(packages: Scene, host: Running) -> None:
+    """The plan says who could be followed instead; chosen, it is so, and applying the plan keeps to it."""
+    here = packages.here
+    before = here.tree()
+    both = {
+        "tasks": [
+            ask("install", {"source": here.source("Old", "settled==1.0")}),
+            ask("install", {"source": here.source("New", "settled==2.0")}),
+        ]
+    }
+    usual = host.job(host.post("./plan", both))
+    (decision,) = host.get(f"./plan/{usual['plan_id']}").json()["change"]["decisions"]
+    assert (decision["rule"], decision["alternatives"]) == ("newest-wins", ["Old"])
+
+    job = host.job(host.post("./plan", {**both, "prefer": {"settled": "Old"}}))
+    plan = host.get(f"./plan/{job['plan_id']}").json()
+    (decision,) = plan["change"]["decisions"]
+    assert (decision["rule"], decision["alternatives"]) == ("your-choice", ["New"])
+    assert (decision["follows"], plan["change"]["prefer"]) == ({"settled": "Old"}, {"settled": "Old"})
+    taken = host.job(host.post("./tasks", ask("apply", {"plan_id": plan["id"]}, agree=plan["fingerprint"])))
+    assert taken["state"] == "done", taken
+    assert here.versions()["settled"] == "1.0"
+    summary = host.get(f"./transactions/{taken['transaction_id']}").json()["summary"]
+    assert summary["prefer"] == {"settled": "Old"}
+    go_back(host, before, packages)
+
+
+@pytest.mark.parametrize(
+    ("prefer", "code"),
+    [
+        (["settled"], "request-invalid"),
+        ({"settled": 1}, "request-invalid"),
+        ({"": "Old"}, "request-invalid"),
+        ({"settled": "x" * 201}, "request-invalid"),
+        ({f"p{number}": "Old" for number in range(201)}, "request-invalid"),
+        ({"no name": "Old"}, "choice-invalid"),
+        ({"settled": "Old", "Settled": "New"}, "choice-twice"),
+    ],
+)
+def test_a_choice_that_makes_no_sense_is_refused_at_once(host: Running, prefer: Any, code: str) -> None:
+    """No job is made of it."""
+    reply = host.post("./plan", ask("sync", {}, prefer=prefer))
+    assert (reply.status, reply.code) == (400, code)
+
+
 def test_snapshots_are_taken_labelled_compared_restored_and_removed(packages: Scene, host: Running) -> None:
     """All that the panel does with them."""
     here = packages.here

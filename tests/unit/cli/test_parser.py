@@ -43,6 +43,16 @@ def test_what_is_not_given_has_a_default() -> None:
         False,
     )
     assert (args.policy, args.strategy, args.allow, args.sources) == ("newest", "merged", [], [])
+    assert args.prefer == []
+
+
+@pytest.mark.parametrize(
+    "command", ["plan", "install x", "lock", "sync", "update", "fix x", "missing w.json --install"]
+)
+def test_a_choice_can_be_made_wherever_a_plan_is(command: str) -> None:
+    """`--prefer` adds up, beside `--policy`."""
+    args = parse([*command.split(), "--prefer", "numpy=A", "--policy", "newest", "--prefer", "rich="])
+    assert args.prefer == ["numpy=A", "rich="]
 
 
 def test_consents_add_up() -> None:

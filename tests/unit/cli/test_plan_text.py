@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from comfyui_safe_install.resolver.cli.console import Style
 from comfyui_safe_install.resolver.cli.kept_text import (
     applied_lines,
@@ -142,6 +144,17 @@ def test_a_violation_is_warned_of_in_full() -> None:
         "WARNING: alpha: 2.0 was chosen by newest-wins",
         "  a wants alpha>=2",
         "  violated: b wants alpha<2",
+    ]
+
+
+def test_a_clash_between_packs_says_how_to_choose_otherwise() -> None:
+    """Each pack that could be followed instead, as one would type it; of many the first few."""
+    lines = list(decision_lines([replace(CLASH, alternatives=("b", "two words", "c", "d"))], DULL))
+    assert lines[-4:] == [
+        "    or: --prefer alpha=b follows b",
+        "    or: --prefer 'alpha=two words' follows two words",
+        "    or: --prefer alpha=c follows c",
+        "    ... and 1 more ways; see --verbose",
     ]
 
 
