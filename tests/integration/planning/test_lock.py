@@ -186,5 +186,7 @@ def test_decisions_are_in_the_plan_as_data(busy: Workbench) -> None:
         ],
         "violates": [{"pack": "A", "requirement": "torch==2.6"}],
         "reason": decision(plan, "torch").reason,
+        "alternatives": [],
+        "follows": {},
     }
     assert "exactly as installed" in decision(plan, "torch").reason
