@@ -47,6 +47,10 @@ export function createController({ api, host }) {
   const acts = {
     "panel.show": ({ view }) => store.set({ view }),
     "panel.say": ({ text }) => store.set({ said: text }),
+    /** End a job while that is free; the server says when it is not. */
+    "job.cancel": async ({ id }) => {
+      await api.cancel(id);
+    },
     ...standingActs(ports),
     ...flowActs(ports),
     ...pastActs(ports),

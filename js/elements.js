@@ -6,9 +6,10 @@ import { register as history } from "./components/history.js";
 import { register as map } from "./components/map.js";
 import { register as packs } from "./components/packs.js";
 import { register as panel } from "./components/panel.js";
+import { register as progress } from "./components/progress.js";
 import { register as standing } from "./components/standing.js";
 
 /** Have the page know them. */
 export function registerElements() {
-  for (const register of [fault, flow, history, map, packs, standing, panel]) register();
+  for (const register of [fault, flow, history, map, packs, progress, standing, panel]) register();
 }
