@@ -33,6 +33,7 @@ _STATUS_OF_CODE = {
     "too-late-to-cancel": 409,
     "job-ended": 409,
     "transaction-open": 409,
+    "archive-unreadable": 400,
     "media-type-not-taken": 415,
     "upload-no-space": 507,
     "upload-too-large": 413,

@@ -16,8 +16,10 @@ from .talking import PREFIX, Reply
 from .wire_level import send
 
 JSON = ("Content-Type", "application/json")
+ZIP = ("Content-Type", "application/zip")
 OURS = "X-Safe-Install-Token"
 EVIL = "https://attacker.example"
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 CHANGING = [route for route in ROUTES if route.changes]
 READING = [route for route in ROUTES if not route.changes]
 Headers = Sequence[tuple[str, str]]
@@ -54,6 +56,7 @@ def _standing(server: Running, scene: Scene) -> tuple[object, ...]:
         server.get(f"./{name}").json()["pagination"]["total"]
         for name in ("jobs", "transactions", "snapshots")
     ]
+    listed.append(len(list((scene.here.state / "uploads").glob("*"))))
     packs = sorted(path.name for path in scene.here.comfy.joinpath("custom_nodes").iterdir())
     return (*listed, packs, server.process.pid, server.text_of_log().count("restarting"), token_of(server))
 
@@ -95,6 +98,11 @@ def snapshot(server: Running, headers: Headers, body: bytes = b"{}") -> Reply:
     return send(server.url, "POST", f"{PREFIX}/snapshots", headers, body)
 
 
+def upload(server: Running, headers: Headers, body: bytes = EMPTY_ZIP) -> Reply:
+    """The other one: to have an archive kept."""
+    return send(server.url, "POST", f"{PREFIX}/uploads?name=Evil.zip", headers, body)
+
+
 # --- what is let through ------------------------------------------------------------------------------------
 
 
@@ -134,8 +142,8 @@ def test_a_program_gets_through_with_the_token(host: Running) -> None:
 @pytest.mark.parametrize("api", ["", "/api"])
 def test_no_change_without_the_token(server: Running, unchanged: None, api: str) -> None:
     """Every route that changes anything, by both of its addresses, with everything right but the token."""
-    right = [("Host", place(server)), ("Origin", f"http://{place(server)}"), JSON]
     for route in CHANGING:
+        right = [("Host", place(server)), ("Origin", f"http://{place(server)}"), ZIP if route.takes else JSON]
         for more, code in (([], "token-missing"), ([(OURS, "x" * 43)], "token-wrong")):
             answer = send(server.url, route.method, api + path_of(route), [*right, *more], b"{}")
             assert (answer.status, answer.code) == (403, code), route
@@ -209,7 +217,21 @@ def test_attacks_with_the_token_are_refused_all_the_same(
     sent = [(name, value.format(place=place(server), port=port(server))) for name, value in given]
     if not {"host", "x-host"} & {name.lower() for name, _ in sent}:
         sent = [("Host", place(server)), *sent]
-    refused(snapshot(server, [*sent, *types, (OURS, token_of(server))]), code)
+    token = (OURS, token_of(server))
+    refused(snapshot(server, [*sent, *types, token]), code)
+    # An archive is no JSON; nothing else is different about it.
+    types = [ZIP if each == JSON else each for each in types]
+    refused(upload(server, [*sent, *types, token]), code.replace("not-json", "media-type-not-taken"))
+
+
+@pytest.mark.parametrize(
+    "given", ["application/json", "application/zip, text/plain", "application/zip; q=1", ""]
+)
+def test_an_archive_comes_as_nothing_else(server: Running, unchanged: None, given: str) -> None:
+    """Only as what a browser does not send to another site without asking it first."""
+    headers = [("Host", place(server)), ("Content-Type", given), (OURS, token_of(server))]
+    answer = upload(server, headers)
+    assert (answer.status, answer.code) == (415, "media-type-not-taken")
 
 
 def test_a_host_that_is_not_said_is_refused(server: Running, unchanged: None) -> None:
