@@ -242,3 +242,26 @@ def test_what_we_listen_on_is_no_origin(listen: str) -> None:
     door = open_door(TOKEN, [listen], [])
     host, origin = f"{listen}:8188", f"http://{listen}"
     assert verdict(replace(POST, hosts=(host,), origins=(origin,)), door) == "foreign-origin"
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        (("application/zip",), "passes"),
+        (("Application/ZIP ",), "passes"),
+        (("application/octet-stream",), "passes"),
+        ((), "media-type-not-taken"),
+        (("application/json",), "media-type-not-taken"),
+        (("text/plain",), "media-type-not-taken"),
+        (("text/plain; application/zip",), "media-type-not-taken"),
+        (("multipart/form-data; boundary=application/zip",), "media-type-not-taken"),
+        (("application/zip", "application/zip"), "header-repeated"),
+    ],
+)
+def test_a_route_of_archives_takes_them_alone(types: tuple[str, ...], expected: str) -> None:
+    """Everything else about the caller is judged as ever."""
+    takes = ("application/zip", "application/octet-stream")
+    refusal = judge(replace(POST, types=types), DOOR, takes)
+    assert (refusal.code if refusal else "passes") == expected
+    untold = judge(replace(POST, types=types, tokens=()), DOOR, takes)
+    assert (untold.code if untold else "") == ("token-missing" if expected == "passes" else expected)

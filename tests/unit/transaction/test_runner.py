@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from comfyui_safe_install.resolver.errors import (
     SafeInstallError,
 )
 from comfyui_safe_install.resolver.transaction import fs
-from comfyui_safe_install.resolver.transaction.history import read_transactions
+from comfyui_safe_install.resolver.transaction.history import find_transaction, read_newest, read_transactions
 from comfyui_safe_install.resolver.transaction.journal import Journal
 from comfyui_safe_install.resolver.transaction.recover import deferred, recover, unfinished
 from comfyui_safe_install.resolver.transaction.runner import Transaction
@@ -233,3 +234,26 @@ def test_a_deferred_transaction_can_be_cancelled(workshop: Workshop) -> None:
     Transaction.resume(workshop.state, deferred(workshop.state)[0], workshop.roots).roll_back("cancelled")
     assert not workshop.stage.exists()
     workshop.begin()
+
+
+def test_a_page_of_the_past_is_what_all_of_it_has_there(workshop: Workshop) -> None:
+    """Newest first, archived ones among them; one alone is found as well."""
+    for number in range(5):
+        Transaction.begin(
+            workshop.state, operation=f"no. {number}", roots=workshop.roots, summary={}
+        ).roll_back("enough")
+    line = {
+        "id": "00000000-000000-001",
+        "operation": "old",
+        "started": "s",
+        "ended": "e",
+        "state": "committed",
+    }
+    (workshop.state / "history.jsonl").write_text(json.dumps({**line, "summary": {}}) + "\n")
+    every = tuple(reversed(read_transactions(workshop.state)))
+    assert len(every) == 6
+    pages = [read_newest(workshop.state, offset=offset, limit=2) for offset in (0, 2, 4, 6)]
+    assert [each for page, _ in pages for each in page] == list(every)
+    assert {total for _, total in pages} == {6}
+    assert [find_transaction(workshop.state, each.id) for each in every] == list(every)
+    assert find_transaction(workshop.state, "none") is None
