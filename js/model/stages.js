@@ -66,3 +66,19 @@ function stepOf(job) {
   if (name === "verify" && "created" in job && !job.transaction_id) return "plan";
   return STEP_OF[name] ?? "plan";
 }
+
+/** Whether it runs or waits. @param {Pick<JobSummary, "state">} job */
+export function isOpen({ state }) {
+  return state === "queued" || state === "running" || state === "cancelling";
+}
+
+/**
+ * Whom it waits for: its turn among the jobs, another process, or nobody.
+ *
+ * @param {Pick<JobSummary, "state" | "stage">} job
+ * @returns {"turn" | "process" | ""}
+ */
+export function waitsFor({ state, stage }) {
+  if (state === "queued") return "turn";
+  return state === "running" && stage?.name === "wait" ? "process" : "";
+}

@@ -1,0 +1,179 @@
+/** What is to be installed: searched for, pasted, dropped, or what the open workflow lacks. */
+
+import { define, PanelElement } from "../element.js";
+import { h } from "../dom.js";
+import { size } from "../model/format.js";
+import { recognise } from "../model/source.js";
+import { spoken, t } from "../words.js";
+
+/** @typedef {import("../actions/flow.js").Flow} Flow */
+/** @typedef {{flow: Flow, permits: Record<string, string>, missing: any, offline: boolean}} Data */
+
+/** @extends {PanelElement<Data>} */
+export class FlowWhat extends PanelElement {
+  #over = false;
+
+  /** @override @param {AbortSignal} signal */
+  attached(signal) {
+    // Wherever on the panel it is let go; the host would take it for a workflow.
+    const panel = this.closest("safe-install-panel") ?? this;
+    const on = (/** @type {string} */ name, /** @type {(event: DragEvent) => void} */ listener) =>
+      panel.addEventListener(name, /** @type {EventListener} */ (listener), { signal });
+    on("dragenter", (event) => this.#drag(event, true));
+    on("dragover", (event) => this.#drag(event, true));
+    on("dragleave", (event) => {
+      if (!panel.contains(/** @type {Node | null} */ (event.relatedTarget))) this.#drag(event, false);
+    });
+    on("drop", (event) => {
+      if (!this.#drag(event, false) || this.data.permits["install-local"]) return;
+      this.#bring(event.dataTransfer?.files);
+    });
+  }
+
+  /** @override @param {Data} data */
+  render({ flow, permits, missing, offline }) {
+    const forbidden = permits["install-local"] ?? "";
+    return h(
+      "div",
+      { class: this.#over ? "si-stack si-flow-over" : "si-stack" },
+      this.#missing(missing),
+      this.#box(flow.text),
+      h("safe-install-flow-offer", { data: { text: flow.text, failed: flow.found.phase === "failed", permits } }),
+      h(
+        "div",
+        { class: "si-row si-flow-drop" },
+        h("input", {
+          class: "si-flow-file",
+          type: "file",
+          accept: ".zip,application/zip",
+          multiple: true,
+          tabindex: "-1",
+          "aria-hidden": "true",
+          onchange: (/** @type {Event} */ event) => {
+            const input = /** @type {HTMLInputElement} */ (event.target);
+            this.#bring(input.files);
+            input.value = "";
+          },
+        }),
+        h(
+          "button",
+          {
+            class: "si-button",
+            type: "button",
+            disabled: forbidden !== "" || flow.upload.phase === "sending",
+            onclick: () => /** @type {HTMLElement | null} */ (this.querySelector(".si-flow-file"))?.click(),
+          },
+          h("span", { class: "pi pi-file-import", "aria-hidden": "true" }),
+          t("flow.what.zip"),
+        ),
+        h("span", { class: "si-muted si-small si-grow" }, forbidden || t(this.#over ? "flow.what.let-go" : "flow.what.drop")),
+      ),
+      this.#upload(flow.upload),
+      h("safe-install-flow-basket", { data: flow.basket }),
+      h("safe-install-flow-results", {
+        data: { found: flow.found, permits, offline, basket: flow.basket.map(({ key }) => key) },
+      }),
+    );
+  }
+
+  /** @param {string} text */
+  #box(text) {
+    return h(
+      "form",
+      {
+        class: "si-stack si-flow-label",
+        role: "search",
+        onsubmit: (/** @type {Event} */ event) => {
+          event.preventDefault();
+          this.#enter();
+        },
+      },
+      h("label", { for: "si-flow-box" }, t("flow.what.label")),
+      h(
+        "div",
+        { class: "si-row si-flow-box" },
+        h("input", {
+          id: "si-flow-box",
+          class: "si-input si-grow",
+          type: "text",
+          value: text,
+          autocomplete: "off",
+          spellcheck: "false",
+          "aria-describedby": "si-flow-box-help",
+          placeholder: t("flow.what.placeholder"),
+          oninput: (/** @type {Event} */ event) =>
+            this.act("flow.type", { text: /** @type {HTMLInputElement} */ (event.target).value }),
+        }),
+        h(
+          "button",
+          { class: "si-button", type: "submit", "aria-label": t("flow.what.search") },
+          h("span", { class: "pi pi-search", "aria-hidden": "true" }),
+        ),
+      ),
+      h("p", { class: "si-muted si-small", id: "si-flow-box-help" }, t("flow.what.help")),
+    );
+  }
+
+  /** Packs the open workflow lacks. @param {{found?: import("../wire.js").Missing | null, dismissed?: boolean} | undefined} missing */
+  #missing(missing) {
+    const found = missing?.found;
+    if (!found || found.tasks.length === 0 || missing.dismissed) return null;
+    const count = found.tasks.length;
+    const names = found.packs.map((pack) => pack.name || pack.subject).join(", ");
+    const tasks = found.tasks.map(({ kind, params }) => ({ kind, params }));
+    return h(
+      "section",
+      { class: "si-card info", "aria-labelledby": "si-flow-missing" },
+      h("h4", { id: "si-flow-missing" }, t("flow.missing.title", { count })),
+      h("p", { class: "si-muted" }, names),
+      h(
+        "button",
+        { class: "si-button primary", type: "button", onclick: () => this.act("flow.tasks", { tasks, title: names }) },
+        t("flow.missing.install", { count }),
+      ),
+    );
+  }
+
+  /** @param {Flow["upload"]} upload */
+  #upload({ phase, name, bytes, fault }) {
+    if (phase === "sending") {
+      return h(
+        "div",
+        { class: "si-note info", role: "status" },
+        h("p", null, t("flow.upload.sending", { name, size: size(bytes, spoken()) })),
+        h("progress", { class: "si-flow-meter", "aria-label": t("flow.upload.label") }),
+      );
+    }
+    return phase === "failed" && fault && h("safe-install-fault", { data: { fault } });
+  }
+
+  /** Enter: look for the words, or take the source as it is. */
+  #enter() {
+    const { flow, permits } = this.data;
+    const { kind, source, name, deed } = recognise(flow.text);
+    if (kind === "words") this.act("flow.search");
+    else if (source !== "" && !permits[deed]) this.act("flow.start", { sources: [source], title: name });
+  }
+
+  /** @param {FileList | null | undefined} files */
+  #bring(files) {
+    if (files && files.length > 0) this.act("flow.upload", { files: [...files] });
+  }
+
+  /** Ours are files only. @param {DragEvent} event @param {boolean} over */
+  #drag(event, over) {
+    if (!event.dataTransfer?.types.includes("Files")) return false;
+    event.preventDefault();
+    event.stopPropagation();
+    if (this.#over !== over) {
+      this.#over = over;
+      this.update();
+    }
+    return true;
+  }
+}
+
+/** Make the element known to the page. */
+export function register() {
+  define("safe-install-flow-what", FlowWhat);
+}
