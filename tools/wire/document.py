@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 # Its package name, as in tests, without running the root's `__init__.py`, which is ComfyUI's entry.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
-from kit.package import register_package
-
-register_package()
+import_module("kit.package").register_package()
 
 from comfyui_safe_install.server_routes.openapi import document  # noqa: E402
 
