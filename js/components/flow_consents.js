@@ -3,7 +3,7 @@
 import { define, PanelElement } from "../element.js";
 import { h } from "../dom.js";
 import { consents } from "../model/plan.js";
-import { named, t } from "../words.js";
+import { named, spoken, t } from "../words.js";
 
 /** @typedef {import("../model/plan.js").Allowance} Allowance */
 /** @typedef {{plan: import("../wire.js").Plan, agreed: readonly string[], allow: readonly string[], asked: readonly Allowance[]}} Data */
@@ -42,7 +42,7 @@ export class FlowConsents extends PanelElement {
         : t("flow.consent.decision", {
             package: decision.package,
             chosen: decision.chosen,
-            wishes: decision.violates.map(({ pack, requirement }) => `${pack}: ${requirement}`).join("; "),
+            wishes: new Intl.ListFormat(spoken()).format(decision.violates.map((wish) => t("flow.consent.wish", wish))),
           });
     return h(
       "label",

@@ -95,7 +95,9 @@ function path(given) {
 /** The repository's name, without branch and ending. @param {string} url */
 function nameOf(url) {
   const page = /^https?:\/\/github\.com\/[^/]+\/([^/@]+)/i.exec(url);
-  const last = page?.[1] ?? url.replace(/\/+$/, "").replace(/(?<=[/:].*)@[^@]*$/, "").split(/[/:]/).pop() ?? url;
+  // Behind the host, or what stands for it in `git@host:owner/name`; an @ there begins a branch or tag.
+  const path = url.replace(/^(?:[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/]*|[^/:]*:)/, "").replace(/\/+$/, "");
+  const last = page?.[1] ?? path.replace(/@[^@]*$/, "").split("/").pop() ?? "";
   return last.replace(/\.git$/, "") || url;
 }
 
