@@ -19,6 +19,12 @@ SETUP = """async () => {
 }"""
 
 
+@pytest.fixture(scope="module", params=["newest"])
+def front_end(request: pytest.FixtureRequest) -> str:
+    """One is enough: nothing of the host's takes part."""
+    return str(request.param)
+
+
 @pytest.fixture
 def page(pages: Pages) -> Page:
     """A page with our modules at hand and an empty place."""
