@@ -14,6 +14,7 @@ from ..core.snapshot import Snapshot, from_dict, to_dict
 from ..core.types import Finding
 from ..errors import Hint, RefusedError, SafeInstallError
 from ..transaction import fs
+from .snapshot_memory import REMEMBERED
 
 _LARGEST_IMPORT = 64 * 1024 * 1024
 """Bytes of a file that may be imported; a snapshot of 200 distributions has about 50 kB."""
@@ -219,6 +220,14 @@ class SnapshotStore:
         return self.save(replace(snapshot, pinned=True))
 
     def _read(self, path: Path) -> Snapshot:
+        try:
+            info = path.lstat()
+        except OSError:
+            return self._read_anew(path)  # It says what is wrong.
+        stamp = (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
+        return REMEMBERED.get(str(path), stamp, lambda: self._read_anew(path))
+
+    def _read_anew(self, path: Path) -> Snapshot:
         snapshot = from_dict(fs.read_json(path))
         if snapshot.id != path.stem:
             raise SafeInstallError(

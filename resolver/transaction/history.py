@@ -57,6 +57,10 @@ class TransactionRecord:
 UNDOES = "undoes"
 """Key of a transaction's summary: the id of the one it was made to take back."""
 
+_MOST = 2000
+_SETTLED: dict[tuple[str, str], tuple[tuple[int, ...], TransactionRecord]] = {}
+"""{(state folder, id): (stamp of the journal, what it tells)} of this process. Nobody changes a summary."""
+
 ARCHIVE = "history.jsonl"
 """In the state folder: one line for each transaction whose folder was thrown away (see `archive`)."""
 
@@ -166,14 +170,51 @@ def _commit_order(record: TransactionRecord) -> tuple[str, bool, str, str]:
 
 
 def read_transaction(state_dir: Path, identifier: str) -> TransactionRecord:
-    """The transaction of that id, as its journal tells it."""
+    """The transaction of that id, as its journal tells it.
+
+    One that is settled is remembered for as long as its file stays as it is: a page asks for hundreds.
+    """
+    stamp = _stamp(state_dir, identifier)
+    known = _SETTLED.get((str(state_dir), identifier))
+    if known is not None and known[0] == stamp:
+        return known[1]
+    found, is_settled = _read(state_dir, identifier)
+    if is_settled and stamp == _stamp(state_dir, identifier):
+        if len(_SETTLED) >= _MOST:
+            _SETTLED.clear()
+        _SETTLED[str(state_dir), identifier] = (stamp, found)
+    return found
+
+
+def _stamp(state_dir: Path, identifier: str) -> tuple[int, ...]:
+    """What tells one state of its journal from another; empty where there is none."""
+    path = folder.journal_path(folder.transactions_dir(state_dir) / identifier)
+    try:
+        info, above = path.lstat(), path.parent.lstat()
+    except OSError:
+        return ()
+    # The folder too: it may have become a link since.
+    return (
+        info.st_size,
+        info.st_mtime_ns,
+        info.st_ctime_ns,
+        info.st_ino,
+        info.st_mode,
+        above.st_ino,
+        above.st_mode,
+    )
+
+
+def _read(state_dir: Path, identifier: str) -> tuple[TransactionRecord, bool]:
+    """The record, and whether nothing will be written to its journal any more."""
     try:
         progress = folder.load_progress(state_dir, identifier)
     except RecoveryNeededError as error:
-        return TransactionRecord(
+        damaged = TransactionRecord(
             id=identifier, operation="", state=None, started="", ended="", summary={}, problem=error.message
         )
-    return TransactionRecord(
+        return damaged, False
+    record = TransactionRecord(
         id=identifier,
         operation=progress.operation,
         state=progress.state,
@@ -186,3 +227,4 @@ def read_transaction(state_dir: Path, identifier: str) -> TransactionRecord:
         reason=progress.reason,
         newest=progress.newest,
     )
+    return record, progress.cleaned
