@@ -29,9 +29,9 @@ CONTENDERS: tuple[Contender, ...] = (
     *comfy_cli.CONTENDERS,
     *pip.CONTENDERS,
 )
-TOPICS = ("plan", "apply", "guard", "hold")
+TOPICS = ("plan", "apply", "guard", "hold", "panel")
 USUAL = TOPICS[:3]
-"""The last one starts servers, a real ComfyUI too where SAFE_INSTALL_COMFYUI names one."""
+"""The others start servers; `hold` a real ComfyUI too where SAFE_INSTALL_COMFYUI names one."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,6 +49,8 @@ def main(arguments: Sequence[str]) -> int:
             document["guard"] = _guard(workshop, options)
         if "hold" in options.topics:
             document["hold"] = _hold(workshop)
+        if "panel" in options.topics:
+            document["panel"] = _panel(workshop)
     except BenchError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
@@ -132,6 +134,14 @@ def _hold(workshop: Workshop) -> list[object]:
 
     rows = bench_holding(workshop)
     print(holding_table(rows), flush=True)
+    return [row.to_dict() for row in rows]
+
+
+def _panel(workshop: Workshop) -> list[object]:
+    from .panel.bench import bench_panel, panel_table
+
+    rows = bench_panel(workshop.folder("panel", fresh=True))
+    print(panel_table(rows), flush=True)
     return [row.to_dict() for row in rows]
 
 

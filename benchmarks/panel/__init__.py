@@ -1,0 +1,1 @@
+"""A ComfyUI with very much in it, and how fast the panel's questions about it are answered."""
