@@ -120,6 +120,11 @@ export class Api {
     return this.#get(`/snapshots?limit=${limit}&offset=${offset}`);
   }
 
+  /** @param {string} id @returns {Promise<import("./wire.js").Transaction>} */
+  transaction(id) {
+    return this.#get(`/transactions/${encodeURIComponent(id)}`);
+  }
+
   /** @param {string} id @returns {Promise<import("./wire.js").Snapshot>} */
   snapshot(id) {
     return this.#get(`/snapshots/${encodeURIComponent(id)}`);
