@@ -1,4 +1,4 @@
-/** What the packs want of each package, seen by pack, by package and by words typed. Pure. */
+/** What the packs want of each package, seen by pack, and by package. Pure. */
 
 /** @typedef {import("../wire.js").WantedPackage} WantedPackage */
 /** @typedef {import("../wire.js").WishStanding} WishStanding */
@@ -54,21 +54,6 @@ export function tally(lines) {
   const counts = { met: 0, overruled: 0, broken: 0 };
   for (const { wish } of lines) counts[wish.outcome] += 1;
   return counts;
-}
-
-/**
- * Packages whose name has what was typed, those that begin with it first.
- *
- * @param {readonly WantedPackage[]} packages
- * @param {string} typed
- * @param {number} limit
- * @returns {WantedPackage[]}
- */
-export function suggest(packages, typed, limit) {
-  const text = folded(typed);
-  const found = packages.filter(({ name }) => name.includes(text));
-  const begins = (/** @type {WantedPackage} */ { name }) => name.startsWith(text);
-  return [...found.filter(begins), ...found.filter((each) => !begins(each))].slice(0, limit);
 }
 
 /** A package's name as indexes compare it (PEP 503). @param {string} name */

@@ -1,0 +1,63 @@
+/** The conflict map as a table, one row a wish: for screen readers, and for whoever would rather read. */
+
+import { define, PanelElement } from "../element.js";
+import { h } from "../dom.js";
+import { fileAndLine, placeOf } from "../model/wishes.js";
+import { named, t } from "../words.js";
+import { outcomeTag } from "./wish.js";
+
+/** @typedef {import("../model/conflict_map.js").Layout} Layout */
+
+/** `plain`: words alone, for a table that is only read out. @extends {PanelElement<{layout: Layout, plain: boolean}>} */
+export class MapTable extends PanelElement {
+  /** @override @param {{layout: Layout, plain: boolean}} data */
+  render({ layout: { rows, columns, cells }, plain }) {
+    const byColumn = columns.map((column, at) => ({ ...column, cells: cells.filter((cell) => cell.column === at) }));
+    const head = [t("map.package"), t("map.pack"), t("map.wants"), t("map.outcome")];
+    return h(
+      "div",
+      { class: plain ? "si-unseen" : "si-table-box" },
+      h(
+        "table",
+        { class: "si-table" },
+        h("caption", null, t("map.table")),
+        h("thead", null, h("tr", null, head.map((word) => h("th", { scope: "col" }, word)))),
+        byColumn.map(({ package: { name, installed }, cells: its }) =>
+          h(
+            "tbody",
+            { key: name },
+            its.flatMap((cell, first) =>
+              cell.wishes.map((wish, nth) =>
+                h(
+                  "tr",
+                  null,
+                  first + nth === 0 &&
+                    h(
+                      "th",
+                      { scope: "rowgroup", rowspan: its.reduce((sum, each) => sum + each.wishes.length, 0) },
+                      name,
+                      h("div", { class: "si-muted si-small" }, installed || t("why.not-installed")),
+                      !plain && this.#why(name, ""),
+                    ),
+                  h("td", null, rows[cell.row]?.pack),
+                  h("td", null, h("code", { class: "si-mono" }, wish.requirement), h("div", { class: "si-muted si-small" }, fileAndLine(wish))),
+                  h("td", null, plain ? named("packs.outcome.", wish.outcome) : [outcomeTag(wish.outcome), wish.outcome !== "met" && this.#why(name, placeOf(wish))]),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
+    );
+  }
+
+  /** @param {string} name @param {string} mark */
+  #why(name, mark) {
+    return h("button", { class: "si-button si-slim", type: "button", onclick: () => this.act("packs.why", { package: name, mark }) }, t("packs.why", { package: name }));
+  }
+}
+
+/** Make the element known to the page. */
+export function register() {
+  define("safe-install-map-table", MapTable);
+}

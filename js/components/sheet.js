@@ -1,0 +1,55 @@
+/** A dialog of ours over everything: the browser keeps the focus inside, closes it with Esc and gives the focus back. */
+
+import { h } from "../dom.js";
+import { t } from "../words.js";
+
+/** @typedef {import("../dom.js").Child} Child */
+
+/**
+ * @param {{id: string, title: string, close: () => void, class?: string}} sheet `close` is called when it was closed, by whatever
+ * @param {...Child} children
+ */
+export function sheet({ id, title, close, class: more = "" }, ...children) {
+  return h(
+    "dialog",
+    {
+      class: `si-sheet ${more}`,
+      "aria-labelledby": `${id}-title`,
+      onclose: close,
+      // What is typed here is not meant for the canvas.
+      onkeydown: (/** @type {KeyboardEvent} */ event) => event.stopPropagation(),
+      // A click beside it: only the dialog's own backdrop is the dialog itself.
+      onclick: (/** @type {MouseEvent} */ event) => {
+        if (event.target === event.currentTarget) /** @type {HTMLDialogElement} */ (event.currentTarget).close();
+      },
+    },
+    h(
+      "div",
+      { class: "si-sheet-body" },
+      h(
+        "header",
+        { class: "si-head" },
+        h("h2", { id: `${id}-title` }, title),
+        h(
+          "button",
+          {
+            class: "si-button quiet",
+            type: "button",
+            "aria-label": t("common.close"),
+            onclick: (/** @type {MouseEvent} */ event) => /** @type {HTMLElement} */ (event.currentTarget).closest("dialog")?.close(),
+          },
+          h("span", { class: "pi pi-times", "aria-hidden": "true" }),
+        ),
+      ),
+      children,
+    ),
+  );
+}
+
+/** Show the dialog that was drawn into this element, in the colours of the panel. @param {HTMLElement} owner */
+export function showSheet(owner) {
+  const dialog = owner.querySelector("dialog");
+  if (!dialog || dialog.open) return;
+  dialog.dataset.theme = owner.closest("safe-install-panel")?.getAttribute("data-theme") ?? "dark";
+  dialog.showModal();
+}
