@@ -3,6 +3,7 @@
 import { define, PanelElement } from "../element.js";
 import { h } from "../dom.js";
 import { t } from "../words.js";
+import { register as registerWhy } from "./why.js";
 
 /** @typedef {import("../state.js").State} State */
 /** @typedef {import("../state.js").View} View */
@@ -43,6 +44,7 @@ export class Panel extends PanelElement {
           { class: "si-view", role: "tabpanel", id: `si-view-${shown.view}`, key: shown.view, "aria-labelledby": `si-tab-${shown.view}` },
           h(shown.element, { data: state }),
         ),
+      h("safe-install-why", { data: state }),
       h("p", { class: "si-said", role: "status", "aria-live": "polite" }, state.said),
     ];
   }
@@ -81,7 +83,8 @@ export class Panel extends PanelElement {
   }
 }
 
-/** Make the element known to the page. */
+/** Make the element known to the page, with what opens over every tab. */
 export function register() {
+  registerWhy();
   define("safe-install-panel", Panel);
 }
