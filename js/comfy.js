@@ -97,6 +97,96 @@ export function workflow() {
   return app.graph.serialize();
 }
 
+/** Have the browser save a file. @param {Blob} content @param {string} name */
+export function saveFile(content, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  // The browser reads it after this turn.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/**
+ * The node types that the open workflow has and this page does not know, in order, each once; those in subgraphs too.
+ *
+ * @returns {string[]}
+ */
+export function missingTypes() {
+  const types = new Set();
+  for (const node of allNodes(app.rootGraph ?? app.graph)) if (isMissing(node)) types.add(String(node.type));
+  return [...types].sort();
+}
+
+/**
+ * What is known of a node of the canvas without asking the server.
+ *
+ * @param {any} node
+ * @returns {import("./model/menu.js").NodeHere}
+ */
+export function nodeHere(node) {
+  const properties = Object.fromEntries(
+    ["cnr_id", "aux_id", "ver"].filter((name) => node.properties?.[name]).map((name) => [name, node.properties[name]]),
+  );
+  const module = String(node.constructor?.nodeData?.python_module ?? "");
+  return { type: String(node.type ?? ""), module, missing: isMissing(node), properties };
+}
+
+/** The one node that is selected, or null. @returns {import("./model/menu.js").NodeHere | null} */
+export function selectedNode() {
+  const chosen = Object.values(app.canvas?.selected_nodes ?? {});
+  return chosen.length === 1 ? nodeHere(chosen[0]) : null;
+}
+
+/** Read the node types anew, without loading the page. */
+export async function refreshNodeTypes() {
+  await app.refreshComboInNodes();
+}
+
+/** @param {any} graph @returns {any[]} */
+function allNodes(graph) {
+  const subgraphs = [...(graph?.subgraphs?.values?.() ?? [])];
+  return [graph, ...subgraphs].flatMap((each) => each?.nodes ?? each?._nodes ?? []);
+}
+
+/** A red node: one whose type nobody registered. @param {any} node */
+function isMissing(node) {
+  const registered = /** @type {any} */ (window).LiteGraph?.registered_node_types ?? {};
+  return Boolean(node.has_errors) && node.type !== undefined && !(node.type in registered);
+}
+
+/** Whether anybody can see the page. */
+export function isVisible() {
+  return document.visibilityState !== "hidden";
+}
+
+/** Hear when the page can be seen again. @param {() => void} listener */
+export function onVisible(listener) {
+  document.addEventListener("visibilitychange", () => isVisible() && listener());
+}
+
+/**
+ * Put a number on our tab; null takes it away. The host looks at a tab's badge when the tab changes, not when a
+ * function of ours would answer otherwise (1.35.9 and 1.58.1).
+ *
+ * @param {string} id of the tab
+ * @param {string | null} text
+ */
+export function setBadge(id, text) {
+  const tab = app.extensionManager.getSidebarTabs().find((each) => each.id === id);
+  if (tab) tab.iconBadge = text ?? "";
+}
+
+/** The address of one of our own files. @param {string} path below js/ @returns {string} */
+export function addressOf(path) {
+  return new URL(path, import.meta.url).href;
+}
+
+/** Open one of our own pages in a tab of the browser. @param {string} path below js/ */
+export function openPage(path) {
+  window.open(addressOf(path), "_blank", "noopener");
+}
+
 /** Load the page again. */
 export function reloadPage() {
   window.location.reload();

@@ -3,10 +3,11 @@
 import { faultOf } from "./api.js";
 import { Jobs } from "./actions/jobs.js";
 import { flowActs, newFlow } from "./actions/flow.js";
+import { hostActs } from "./actions/host.js";
 import { missingActs, newMissing } from "./actions/missing.js";
 import { newSeen, packActs } from "./actions/packs.js";
 import { newPast, pastActs } from "./actions/past.js";
-import { standingActs } from "./actions/standing.js";
+import { newStanding, standingActs } from "./actions/standing.js";
 import { nothing } from "./state.js";
 import { Store } from "./store.js";
 
@@ -29,6 +30,7 @@ function newState() {
     past: newPast(),
     seen: newSeen(),
     missing: newMissing(),
+    standing: newStanding(),
   };
 }
 
@@ -56,6 +58,7 @@ export function createController({ api, host }) {
     ...pastActs(ports),
     ...packActs(ports),
     ...missingActs(ports),
+    ...hostActs(ports),
   };
 
   /** @param {string} name @param {Record<string, unknown>} [detail] */

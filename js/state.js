@@ -38,6 +38,7 @@
  * @property {import("./actions/past.js").Past} past
  * @property {import("./actions/packs.js").Seen} seen
  * @property {import("./actions/missing.js").MissingHere} missing
+ * @property {import("./actions/standing.js").Standing} standing
  */
 
 /**
