@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 NAME = "safe-install"
 _PARTS = (
     "__init__.py", "__main__.py", "prestartup_script.py", "pyproject.toml", "requirements.txt",
-    "resolver", "server_routes", "nodes", "js",
+    "resolver", "server_routes", "nodes", "js", "locales",
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def make_comfy(
 
 
 _FILES = ("__init__.py", "__main__.py", "prestartup_script.py", "pyproject.toml", "requirements.txt")
-_FOLDERS = ("resolver", "server_routes", "nodes", "js")
+_FOLDERS = ("resolver", "server_routes", "nodes", "js", "locales")
 
 
 def put_product_in(comfy: Path, *, name: str = "safe-install.v1") -> Path:

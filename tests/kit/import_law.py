@@ -27,7 +27,7 @@ IMPURE = frozenset(
 PURE_NAMES = frozenset({"pathlib.PurePath", "pathlib.PurePosixPath", "pathlib.PureWindowsPath"})
 IMPURE_CALLS = frozenset({"open", "print", "input"})
 
-PRODUCT_FOLDERS = ("resolver", "server_routes", "nodes", "js", "comfyui_packaging", "devhost")
+PRODUCT_FOLDERS = ("resolver", "server_routes", "nodes", "js", "locales", "comfyui_packaging", "devhost")
 LONGEST_FILE = 320
 LONG_FILES = frozenset({"server_routes/wire.py"})
 """Every request and response stands in one file, so that a reader finds them."""

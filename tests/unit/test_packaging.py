@@ -20,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-SHIPPED_FOLDERS = ("resolver", "server_routes", "nodes", "js")
+SHIPPED_FOLDERS = ("resolver", "server_routes", "nodes", "js", "locales")
 ENTRY_FILES = ("__init__.py", "__main__.py", "prestartup_script.py")
 
 
@@ -42,11 +42,12 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path, root: Path) -
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {
         path.relative_to(root).as_posix()
-        for path in product_files(root, ".py", ".js", ".css", ".toml", ".json", ".svg")
+        for path in product_files(root, ".py", ".js", ".css", ".html", ".toml", ".json", ".svg")
         if path.relative_to(root).parts[0] in SHIPPED_FOLDERS
     }
     assert names == {f"comfyui_safe_install/{name}" for name in expected | set(ENTRY_FILES)}
-    assert "comfyui_safe_install/resolver/rules.toml" in names
+    for name in ("resolver/rules.toml", "js/docs/en/index.html", "locales/fr/commands.json"):
+        assert f"comfyui_safe_install/{name}" in names
 
 
 def test_both_lists_of_requirements_agree(root: Path) -> None:
