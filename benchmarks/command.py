@@ -137,12 +137,16 @@ def _hold(workshop: Workshop) -> list[object]:
     return [row.to_dict() for row in rows]
 
 
-def _panel(workshop: Workshop) -> list[object]:
-    from .panel.bench import bench_panel, panel_table
+def _panel(workshop: Workshop) -> dict[str, object]:
+    from .panel.bench import bench_answers, panel_host, panel_table
+    from .panel.opening import bench_opening, opening_table
 
-    rows = bench_panel(workshop.folder("panel", fresh=True))
-    print(panel_table(rows), flush=True)
-    return [row.to_dict() for row in rows]
+    with panel_host(workshop.folder("panel", fresh=True)) as host:
+        answers = bench_answers(host)
+        print(panel_table(answers), flush=True)
+        views = bench_opening(host)
+        print("\n" + opening_table(views), flush=True)
+    return {"answers": [row.to_dict() for row in answers], "views": [row.to_dict() for row in views]}
 
 
 @contextmanager
