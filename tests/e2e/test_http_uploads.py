@@ -38,7 +38,8 @@ def archive(files: dict[str, str | bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as opened:
         for name, content in files.items():
-            opened.writestr(name, content)
+            # Of no time, so that the same files are the same bytes.
+            opened.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
