@@ -1,7 +1,7 @@
 /** From an order to its plan, and from the plan to its end. */
 
 import { faultOf } from "../api.js";
-import { allowances, canBeApplied } from "../model/plan.js";
+import { allowances, asksOf, canBeApplied } from "../model/plan.js";
 import { t } from "../words.js";
 
 /** @typedef {import("./flow.js").Flow} Flow */
@@ -47,7 +47,8 @@ export function planActs({ api, store, jobs, host }) {
       const ended = await jobs.follow(id);
       if (mine !== turn) return;
       if (ended.state !== "done" || ended.plan_id === null) {
-        set({ step: ended.state === "cancelled" ? "what" : "failed", fault: ended.error });
+        const { asked } = store.value.flow;
+        set({ step: ended.state === "cancelled" ? "what" : "failed", fault: ended.error, asked: asksOf(ended.error, asked) });
         return;
       }
       const made = await api.getPlan(ended.plan_id);

@@ -6,13 +6,13 @@ import { consents } from "../model/plan.js";
 import { named, spoken, t } from "../words.js";
 
 /** @typedef {import("../model/plan.js").Allowance} Allowance */
-/** @typedef {{plan: import("../wire.js").Plan, agreed: readonly string[], allow: readonly string[], asked: readonly Allowance[]}} Data */
+/** `plan` is null where there could be none without an allowance. @typedef {{plan: import("../wire.js").Plan | null, agreed: readonly string[], allow: readonly string[], asked: readonly Allowance[]}} Data */
 
 /** @extends {PanelElement<Data>} */
 export class FlowConsents extends PanelElement {
   /** @override @param {Data} data */
   render({ plan, agreed, allow, asked }) {
-    const needed = consents(plan);
+    const needed = plan ? consents(plan) : [];
     return h(
       "div",
       { class: "si-stack" },

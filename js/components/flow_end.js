@@ -2,7 +2,7 @@
 
 import { define, PanelElement } from "../element.js";
 import { h } from "../dom.js";
-import { headline } from "../model/plan.js";
+import { answeredBy, headline, hintsOf } from "../model/plan.js";
 import { size } from "../model/format.js";
 import { spoken, t } from "../words.js";
 
@@ -52,11 +52,14 @@ export class FlowEnd extends PanelElement {
   }
 
   /** @param {Data["flow"]} flow @param {Job | null} job */
-  #failed({ fault, order }, job) {
+  #failed({ fault, order, allow, asked }, job) {
     const untouched = job === null || job.kind === "plan" || job.transaction_id === null || job.state === "cancelled";
+    const asks = fault !== null && answeredBy(fault) !== null;
+    const told = fault && asks ? { ...fault, hints: hintsOf(fault) } : fault;
     return [
-      fault && h("safe-install-fault", { data: { fault }, key: "fault" }),
+      told && h("safe-install-fault", { data: { fault: told }, key: "fault" }),
       h("p", { key: "said" }, t(job?.state === "interrupted" ? "flow.failed.interrupted" : untouched ? "flow.failed.nothing" : "flow.failed.back")),
+      asks && h("safe-install-flow-consents", { key: "asks", data: { plan: null, agreed: [], allow, asked } }),
       h(
         "div",
         { class: "si-row", key: "next" },

@@ -136,7 +136,21 @@ export function allowances({ findings, refusals }, allow, before) {
   });
 }
 
-/** Which of the KINDS would answer the finding; null where none would. @param {Finding} finding @returns {Kind | null} */
+/**
+ * The same where there is no plan at all, since the fault is about what may be allowed.
+ *
+ * @param {import("../wire.js").Fault | null} fault
+ * @param {readonly Allowance[]} before
+ * @returns {Allowance[]}
+ */
+export function asksOf(fault, before) {
+  const kind = fault && answeredBy(fault);
+  if (!fault || !kind) return [...before];
+  const by = [{ code: fault.code, pack: "", file: "", line: 0, message: fault.message, hints: fault.hints }];
+  return [...before.filter((each) => each.kind !== kind), { kind, needed: true, by }];
+}
+
+/** Which of the KINDS would answer it; null where none would. @param {Pick<Finding, "hints">} finding @returns {Kind | null} */
 export function answeredBy({ hints }) {
   return KINDS.find((kind) => hints.some(({ code }) => code === `${ALLOWS}${kind}`)) ?? null;
 }
@@ -146,7 +160,7 @@ export function plainFindings(findings) {
   return findings.filter((each) => answeredBy(each) === null);
 }
 
-/** What to do, but for what the checkboxes do. @param {Finding} finding */
+/** What to do, but for what the checkboxes do. @param {Pick<Finding, "hints">} finding */
 export function hintsOf({ hints }) {
   return hints.filter(({ code }) => !code.startsWith(ALLOWS) && code !== "no-action");
 }
