@@ -7,7 +7,9 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, TimeoutError  # noqa: A004  Playwright's own
 
-_MENUS = ".litecontextmenu:visible, .p-contextmenu:visible, [role=menu]:visible"
+_MENUS = (
+    ".litecontextmenu:visible, .p-contextmenu:visible, [role=menu]:visible, [data-pc-name=popover]:visible"
+)
 
 
 def add_node(page: Page, node_type: str, *, x: int = 500, y: int = 300, **properties: Any) -> int:

@@ -37,6 +37,14 @@ _QUIET = {
     "Comfy.Workflow.ConfirmDelete": False,
 }
 
+# In the tab that is open: without the last argument another one opens.
+_LOAD = """(workflow) =>
+  app.loadGraphData(workflow, true, false, app.extensionManager.workflow?.activeWorkflow)"""
+_EMPTY: dict[str, Any] = {
+    "version": 0.4, "last_node_id": 0, "last_link_id": 0,
+    "nodes": [], "links": [], "groups": [], "config": {}, "extra": {},
+}  # fmt: skip
+
 
 @dataclass(slots=True)
 class Pages:
@@ -58,11 +66,12 @@ class Pages:
         height: int = 800,
         language: str = "en",
         settings: dict[str, Any] | None = None,
+        workflow: dict[str, Any] | None = None,
         ready: bool = True,
     ) -> Page:
-        """A page of its own (own storage, own websocket) with the app ready. `settings` are the host's.
+        """A page of its own (own storage, own websocket) with the app ready, and `workflow` or nothing on the canvas.
 
-        `ready=False`: return as soon as the document is there.
+        `settings` are more of the host's. `ready=False`: return as soon as the document is there.
         """
         chosen = {
             **_QUIET,
@@ -83,6 +92,10 @@ class Pages:
         page.goto(self.ground.host.url, wait_until="load" if ready else "commit")
         if ready:
             wait_until_ready(page)
+            # The host loads its own first workflow, whose nodes would lie under those of the tests.
+            page.wait_for_function("() => app.graph.nodes.length > 0")
+            page.evaluate(_LOAD, workflow or _EMPTY)
+            page.evaluate("() => app.canvas.ds.reset()")
         return page
 
     def close(self) -> None:
@@ -99,7 +112,7 @@ def _refuse(route: Route) -> None:
 
 def wait_until_ready(page: Page) -> None:
     """Return when the app runs and our extension is in it; for after a reload too."""
-    page.wait_for_function(_READY, timeout=8_000)
+    page.wait_for_function(_READY, timeout=20_000)
     # What covers the page while it starts.
     page.wait_for_function("() => !document.querySelector('.p-blockui-mask, #splash-loader')", timeout=15_000)
 
@@ -115,7 +128,8 @@ def open_panel(page: Page) -> Locator:
 
 def tab_button(page: Page) -> Locator:
     """The button of our tab in the sidebar."""
-    return page.locator(f".{TAB}-tab-button")
+    # By class in 1.35.9, by test id in 1.58.1; its name is translated.
+    return page.locator(f".{TAB}-tab-button, [data-testid='{TAB}-tab-button']")
 
 
 def widen_panel(page: Page, width: int) -> None:
