@@ -14,9 +14,10 @@ import { TONE } from "./wish.js";
 
 /** The side of a cell; WCAG 2.2 asks for 24 of what is pointed at. */
 const SIDE = 28;
-/** Room for labels, and the letters of 12 pixels that fit. */
-const NARROW = { across: 108, letters: 15, up: 112, lettersUp: 16 };
-const WIDE = { across: 240, letters: 34, up: 190, lettersUp: 27 };
+/** How many letters of a label are shown, across and up, and how wide one of them is at most times. */
+const NARROW = { across: 15, up: 16 };
+const WIDE = { across: 40, up: 30 };
+const LETTER = 6.9;
 
 /** What a cell says, in one sentence. @param {Layout} layout @param {Cell} cell */
 export function cellWords({ rows, columns }, cell) {
@@ -35,15 +36,30 @@ export class MapGrid extends PanelElement {
   /** Which cell the Tab key leads to: by names, so that it stays when the map changes. */
   #at = { pack: "", package: "" };
   #told = "";
+  #labels = { across: 0, up: 0 };
+
+  /** @override @param {AbortSignal} signal */
+  attached(signal) {
+    this.addEventListener("focusin", (event) => this.#tell(this.#cellOf(event)), { signal });
+  }
+
+  /** @override A cell that gets the focus must not hide behind the labels. */
+  drawn() {
+    const box = /** @type {HTMLElement | null} */ (this.querySelector(".si-map"));
+    if (box) box.style.scrollPadding = `${this.#labels.up}px 6px 6px ${this.#labels.across}px`;
+  }
 
   /** @override @param {{layout: Layout, wide: boolean}} data */
   render({ layout, wide }) {
     const { rows, columns, cells } = layout;
-    const room = wide ? WIDE : NARROW;
+    const letters = wide ? WIDE : NARROW;
+    const across = roomFor(rows.map(({ pack }) => pack), letters.across);
+    const up = roomFor(columns.map((column) => column.package.name), letters.up);
+    this.#labels = { across, up };
     const [width, height] = [columns.length * SIDE, rows.length * SIDE];
     const at = this.#place();
-    const bands = (/** @type {number} */ across) =>
-      rows.map((_, row) => row % 2 === 0 && svg("rect", { class: "si-band", x: 0, y: row * SIDE, width: across, height: SIDE }));
+    const bands = (/** @type {number} */ long) =>
+      rows.map((_, row) => row % 2 === 0 && svg("rect", { class: "si-band", x: 0, y: row * SIDE, width: long, height: SIDE }));
     return [
       h(
         "div",
@@ -51,17 +67,17 @@ export class MapGrid extends PanelElement {
         h("div", { class: "si-map-corner" }),
         svg(
           "svg",
-          { class: "si-map-columns", width, height: room.up, "aria-hidden": "true" },
+          { class: "si-map-columns", width: width + 6, height: up, "aria-hidden": "true" },
           columns.map(({ package: { name } }, column) =>
-            svg("text", { transform: `translate(${column * SIDE + SIDE / 2 + 4},${room.up - 6}) rotate(-90)` }, svg("title", null, name), shorten(name, room.lettersUp)),
+            svg("text", { transform: `translate(${column * SIDE + SIDE / 2 + 4},${up - 6}) rotate(-90)` }, svg("title", null, name), shorten(name, letters.up)),
           ),
         ),
         svg(
           "svg",
-          { class: "si-map-rows", width: room.across, height, "aria-hidden": "true" },
-          bands(room.across),
+          { class: "si-map-rows", width: across, height, "aria-hidden": "true" },
+          bands(across),
           rows.map(({ pack }, row) =>
-            svg("text", { x: room.across - 6, y: row * SIDE + SIDE / 2 + 4, "text-anchor": "end" }, svg("title", null, pack), shorten(pack, room.letters)),
+            svg("text", { x: across - 6, y: row * SIDE + SIDE / 2 + 4, "text-anchor": "end" }, svg("title", null, pack), shorten(pack, letters.across)),
           ),
         ),
         svg(
@@ -78,7 +94,6 @@ export class MapGrid extends PanelElement {
             onclick: (/** @type {Event} */ event) => this.#ask(this.#cellOf(event)),
             onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
             onpointerover: (/** @type {Event} */ event) => this.#tell(this.#cellOf(event)),
-            onfocusin: (/** @type {Event} */ event) => this.#tell(this.#cellOf(event)),
           },
           bands(width),
           columns.map((_, column) => svg("path", { class: "si-line", d: `M${column * SIDE + SIDE / 2},0V${height}` })),
@@ -111,9 +126,9 @@ export class MapGrid extends PanelElement {
         "data-cell": `${row} ${column}`,
         transform: `translate(${column * SIDE + SIDE / 2},${row * SIDE + SIDE / 2})`,
       },
-      svg("rect", { class: "touch", x: -SIDE / 2, y: -SIDE / 2, width: SIDE, height: SIDE }),
+      svg("rect", { class: "si-sign-touch", x: -SIDE / 2, y: -SIDE / 2, width: SIDE, height: SIDE }),
       sign(outcome),
-      wishes.length > 1 && svg("text", { class: "count", x: 6, y: -5 }, wishes.length),
+      wishes.length > 1 && svg("text", { class: "si-sign-count", x: 13, y: -6, "text-anchor": "end" }, wishes.length),
     );
   }
 
@@ -171,6 +186,11 @@ export class MapGrid extends PanelElement {
     this.#told = cellWords(this.data.layout, cell);
     place.textContent = this.#told;
   }
+}
+
+/** Pixels for the longest of these labels. @param {readonly string[]} labels @param {number} most letters */
+function roomFor(labels, most) {
+  return Math.ceil(Math.min(Math.max(0, ...labels.map(({ length }) => length)), most) * LETTER) + 14;
 }
 
 /** Make the element known to the page. */

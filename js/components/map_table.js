@@ -1,8 +1,8 @@
-/** The conflict map as a table, one row a wish: for screen readers, and for whoever would rather read. */
+/** The conflict map as a table, one row a wish below its package: for screen readers, and for whoever would rather read. */
 
 import { define, PanelElement } from "../element.js";
 import { h } from "../dom.js";
-import { fileAndLine, placeOf } from "../model/wishes.js";
+import { fileAndLine } from "../model/wishes.js";
 import { named, t } from "../words.js";
 import { outcomeTag } from "./wish.js";
 
@@ -13,7 +13,7 @@ export class MapTable extends PanelElement {
   /** @override @param {{layout: Layout, plain: boolean}} data */
   render({ layout: { rows, columns, cells }, plain }) {
     const byColumn = columns.map((column, at) => ({ ...column, cells: cells.filter((cell) => cell.column === at) }));
-    const head = [t("map.package"), t("map.pack"), t("map.wants"), t("map.outcome")];
+    const head = [t("map.pack"), t("map.wants"), t("map.outcome")];
     return h(
       "div",
       { class: plain ? "si-unseen" : "si-table-box" },
@@ -26,34 +26,32 @@ export class MapTable extends PanelElement {
           h(
             "tbody",
             { key: name },
-            its.flatMap((cell, first) =>
-              cell.wishes.map((wish, nth) =>
-                h(
-                  "tr",
-                  null,
-                  first + nth === 0 &&
-                    h(
-                      "th",
-                      { scope: "rowgroup", rowspan: its.reduce((sum, each) => sum + each.wishes.length, 0) },
-                      name,
-                      h("div", { class: "si-muted si-small" }, installed || t("why.not-installed")),
-                      !plain && this.#why(name, ""),
-                    ),
-                  h("td", null, rows[cell.row]?.pack),
-                  h("td", null, h("code", { class: "si-mono" }, wish.requirement), h("div", { class: "si-muted si-small" }, fileAndLine(wish))),
-                  h("td", null, plain ? named("packs.outcome.", wish.outcome) : [outcomeTag(wish.outcome), wish.outcome !== "met" && this.#why(name, placeOf(wish))]),
-                ),
-              ),
+            h(
+              "tr",
+              null,
+              h("th", { scope: "rowgroup", colspan: head.length }, name, " ", h("span", { class: "si-muted" }, installed || t("why.not-installed")), !plain && this.#why(name)),
             ),
+            its.map((cell) => cell.wishes.map((wish) => this.#wish(rows[cell.row]?.pack ?? "", wish, plain))),
           ),
         ),
       ),
     );
   }
 
-  /** @param {string} name @param {string} mark */
-  #why(name, mark) {
-    return h("button", { class: "si-button si-slim", type: "button", onclick: () => this.act("packs.why", { package: name, mark }) }, t("packs.why", { package: name }));
+  /** @param {string} pack @param {import("../wire.js").WishStanding} wish @param {boolean} plain */
+  #wish(pack, wish, plain) {
+    return h(
+      "tr",
+      null,
+      h("td", null, pack),
+      h("td", null, h("code", { class: "si-mono" }, wish.requirement), !plain && h("div", { class: "si-muted si-small" }, fileAndLine(wish))),
+      h("td", null, plain ? named("packs.outcome.", wish.outcome) : outcomeTag(wish.outcome)),
+    );
+  }
+
+  /** @param {string} name */
+  #why(name) {
+    return h("button", { class: "si-button si-slim", type: "button", onclick: () => this.act("packs.why", { package: name }) }, t("packs.why", { package: name }));
   }
 }
 

@@ -17,14 +17,14 @@ const SHAPE = {
 /** The sign of an outcome, around the origin. @param {Outcome} outcome */
 export function sign(outcome) {
   const [outline, mark] = SHAPE[outcome];
-  return [svg("path", { class: "outline", d: outline }), svg("path", { class: "mark", d: mark })];
+  return [svg("path", { class: "si-sign-outline", d: outline }), svg("path", { class: "si-sign-mark", d: mark })];
 }
 
 /** What the signs mean, with how many there are of each. @param {Layout["counts"]} counts */
 export function legend(counts) {
   return h(
     "ul",
-    { class: "si-plain si-row si-legend", "aria-label": t("map.legend") },
+    { class: "si-plain si-row si-signs", "aria-label": t("map.legend") },
     /** @type {Outcome[]} */ (["broken", "overruled", "met"]).map((outcome) =>
       h(
         "li",

@@ -332,7 +332,6 @@ export const en = {
   "map.cell": "{pack} wants {requirements}: {outcome}. {package} {installed} is installed.",
   "map.cell-none": "{pack} wants {requirements}: {outcome}. {package} is not installed.",
   "map.table": "Who wants what of the contested packages",
-  "map.package": "Package",
   "map.pack": "Wanted by",
   "map.wants": "Line",
   "map.outcome": "Outcome",

@@ -333,7 +333,6 @@ export const fr = {
   "map.cell": "{pack} veut {requirements} : {outcome}. {package} {installed} est installé.",
   "map.cell-none": "{pack} veut {requirements} : {outcome}. {package} n'est pas installé.",
   "map.table": "Qui veut quoi des paquets disputés",
-  "map.package": "Paquet",
   "map.pack": "Voulu par",
   "map.wants": "Ligne",
   "map.outcome": "Issue",
