@@ -134,7 +134,7 @@ def tab_button(page: Page) -> Locator:
 
 def widen_panel(page: Page, width: int) -> None:
     """Make the sidebar panel about this wide, by its splitter, as a user does; 310 is what it opens with."""
-    gutter = page.locator(".p-splitter-gutter:visible").first
+    gutter = page.locator(".p-splitter-gutter:visible, [data-resize-handle]:visible").first
     at = gutter.bounding_box()
     panel = page.locator(PANEL).bounding_box()
     assert at is not None

@@ -38,3 +38,20 @@ def test_right_clicks_open_the_menus_of_canvas_and_node(pages: Pages, *, nodes2:
     words = items(page)
     assert {"Clone", "Duplicate"} & set(words), words
     shoot(page, f"{pages.front_end}-node-menu-{'nodes2' if nodes2 else 'canvas'}")
+
+
+def test_what_our_files_complain_about_is_heard(pages: Pages) -> None:
+    """A warning called from one of our modules counts though it names nobody; the front end's own do not."""
+    page = pages.open()
+    address = "/extensions/safe-install.v1/probe.js"
+    script = "export const old = () => console.warn('x is deprecated'); old();"
+    page.route(f"**{address}", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+    page.evaluate("(address) => import(address)", address)
+    page.evaluate("() => console.warn('y is deprecated')")
+    page.evaluate("() => console.error('Safe Install: z')")
+    pages.close()
+    heard = "\n".join(pages.noise.ours)
+    assert "x is deprecated" in heard
+    assert "z" in heard
+    assert "y is deprecated" not in heard
+    pages.noise.allow(r"x is deprecated|Safe Install: z")
