@@ -29,7 +29,7 @@ export class FlowConsents extends PanelElement {
           { class: asked.some((each) => each.needed) ? "si-card bad si-flow-asks" : "si-card si-flow-asks" },
           h("legend", null, t("flow.allow.title")),
           h("p", { class: "si-muted" }, t("flow.allow.again")),
-          asked.map((each) => this.#allowance(each, allow.includes(each.kind))),
+          asked.map((each) => this.#allowance(each, allow.includes(each.kind), plan !== null)),
         ),
     );
   }
@@ -57,8 +57,8 @@ export class FlowConsents extends PanelElement {
     );
   }
 
-  /** @param {Allowance} allowance @param {boolean} checked */
-  #allowance({ kind, needed, by }, checked) {
+  /** @param {Allowance} allowance @param {boolean} checked @param {boolean} told whether what asks for it is told here */
+  #allowance({ kind, needed, by }, checked, told) {
     return h(
       "div",
       { key: kind, class: "si-stack si-flow-allow" },
@@ -73,7 +73,7 @@ export class FlowConsents extends PanelElement {
         }),
         h("span", null, named("flow.allow.", kind), needed && !checked && h("strong", null, ` ${t("flow.allow.needed")}`)),
       ),
-      by.length > 0 && h("safe-install-flow-findings", { class: "si-flow-because", data: by }),
+      told && by.length > 0 && h("safe-install-flow-findings", { class: "si-flow-because", data: by }),
     );
   }
 }

@@ -65,7 +65,8 @@ export class FlowPlan extends PanelElement {
 
   /** @param {ChangePlan} change */
   #troubled({ packs }) {
-    const troubled = packs.filter(({ status }) => status !== "ok");
+    // What was so before is no matter of this plan; the packs' own tab tells it.
+    const troubled = packs.filter(({ status }) => status !== "ok" && status !== "already-unsatisfied");
     if (troubled.length === 0) return null;
     return h(
       "section",
@@ -89,8 +90,8 @@ export class FlowPlan extends PanelElement {
     if (contested.length === 0 && settled.length === 0) return null;
     return h(
       "section",
-      { class: "si-stack", key: "conflicts", "aria-labelledby": "si-flow-conflicts" },
-      h("h4", { id: "si-flow-conflicts" }, t("flow.conflicts.title", { count: contested.length })),
+      { class: "si-stack", key: "conflicts", "aria-label": t("flow.conflicts.title", { count: contested.length }) },
+      contested.length > 0 && h("h4", null, t("flow.conflicts.title", { count: contested.length })),
       contested.some(({ alternatives }) => alternatives.length > 0) && this.#policy(policy),
       contested.map((decision) => h("safe-install-flow-conflict", { key: decision.package, data: decision })),
       settled.length > 0 &&

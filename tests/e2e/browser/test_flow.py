@@ -19,6 +19,9 @@ from .pages import Pages, Theme, axe, open_panel, overflowing, shoot, wait_until
 
 pytestmark = pytest.mark.slow
 
+NEWEST = pytest.mark.parametrize("front_end", ["newest"], indirect=True)
+"""For what is ours alone: no front end has a part in it."""
+
 _DROP = """([name, bytes]) => {
   const files = new DataTransfer();
   files.items.add(new File([Uint8Array.from(bytes)], name, {type: "application/zip"}));
@@ -140,6 +143,7 @@ def test_what_runs_is_seen_in_every_window_found_again_after_a_reload_and_cancel
     assert ground.picture() == before
 
 
+@NEWEST
 @pytest.mark.usefixtures("registry")
 def test_what_fails_says_why_and_keeps_what_was_collected(pages: Pages, ground: Ground) -> None:
     """A wheel that does not come: the fault, that nothing was changed, and the same again, which then works."""
@@ -189,6 +193,7 @@ def test_a_zip_is_dropped_and_what_is_none_is_said(pages: Pages, tmp_path: Path)
     panel.get_by_role("button", name="Back", exact=True).click()
 
 
+@NEWEST
 def test_packs_are_found_with_their_versions_and_what_is_not_allowed_is_said(
     pages: Pages, registry: RegistryServer
 ) -> None:
@@ -221,6 +226,7 @@ def test_packs_are_found_with_their_versions_and_what_is_not_allowed_is_said(
     registry.repair()
 
 
+@NEWEST
 def test_a_flagged_version_needs_to_be_allowed(pages: Pages, registry: RegistryServer) -> None:
     """It is refused; what would answer it is asked; ticked, it is planned again, and can be done."""
     del registry
