@@ -1,7 +1,6 @@
 /** Packs the open workflow lacks. Nothing is asked while nothing is missing. */
 
 import { ApiError, faultOf } from "../api.js";
-import { lacking } from "../model/attention.js";
 import { t } from "../words.js";
 
 /** @typedef {import("../ports.js").Ports} Ports */
@@ -56,13 +55,13 @@ export function missingActs(ports) {
     }
   }
 
+  /** Only where we have something to offer: that nodes are missing is said by the host itself. */
   function announce() {
-    const { missing } = store.value;
-    const count = lacking(missing);
-    if (count === 0 || missing.found === null || host.setting("SafeInstall.Toasts") === false) return;
-    const names = [...missing.found.packs.map(({ name }) => name), ...missing.found.choices.flatMap(({ types }) => types)];
-    const detail = names.length > 0 ? t("missing.toast.packs", { names: names.slice(0, 6).join(", ") }) : t("missing.toast.unknown");
-    host.toast("info", t("missing.toast.title", { count: missing.types.length }), detail, 10_000);
+    const { found, types } = store.value.missing;
+    if (found === null || host.setting("SafeInstall.Toasts") === false) return;
+    const names = [...found.packs.map(({ name }) => name), ...found.choices.flatMap((each) => each.types)];
+    if (names.length === 0) return;
+    host.toast("info", t("missing.toast.title", { count: types.length }), t("missing.toast.packs", { names: names.slice(0, 6).join(", ") }), 10_000);
   }
 
   jobs.onEnd((job) => {

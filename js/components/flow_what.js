@@ -7,7 +7,7 @@ import { recognise } from "../model/source.js";
 import { spoken, t } from "../words.js";
 
 /** @typedef {import("../actions/flow.js").Flow} Flow */
-/** @typedef {{flow: Flow, permits: Record<string, string>, missing: any, offline: boolean}} Data */
+/** @typedef {{flow: Flow, permits: Record<string, string>, missing: import("../actions/missing.js").MissingHere, offline: boolean}} Data */
 
 /** @extends {PanelElement<Data>} */
 export class FlowWhat extends PanelElement {
@@ -36,7 +36,7 @@ export class FlowWhat extends PanelElement {
     return h(
       "div",
       { class: this.#over ? "si-stack si-flow-over" : "si-stack" },
-      this.#missing(missing),
+      h("safe-install-missing", { data: { missing, permits } }),
       this.#box(flow.text),
       h("safe-install-flow-offer", { data: { text: flow.text, failed: flow.found.phase === "failed", permits } }),
       h(
@@ -111,26 +111,6 @@ export class FlowWhat extends PanelElement {
         ),
       ),
       h("p", { class: "si-muted si-small", id: "si-flow-box-help" }, t("flow.what.help")),
-    );
-  }
-
-  /** Packs the open workflow lacks. @param {{found?: import("../wire.js").Missing | null, dismissed?: boolean} | undefined} missing */
-  #missing(missing) {
-    const found = missing?.found;
-    if (!found || found.tasks.length === 0 || missing.dismissed) return null;
-    const count = found.tasks.length;
-    const names = found.packs.map((pack) => pack.name || pack.subject).join(", ");
-    const tasks = found.tasks.map(({ kind, params }) => ({ kind, params }));
-    return h(
-      "section",
-      { class: "si-card info", "aria-labelledby": "si-flow-missing" },
-      h("h4", { id: "si-flow-missing" }, t("flow.missing.title", { count })),
-      h("p", { class: "si-muted" }, names),
-      h(
-        "button",
-        { class: "si-button primary", type: "button", onclick: () => this.act("flow.tasks", { tasks, title: names }) },
-        t("flow.missing.install", { count }),
-      ),
     );
   }
 

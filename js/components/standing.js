@@ -45,7 +45,7 @@ export class Standing extends PanelElement {
       h("span", { class: "si-grow" }, t(/** @type {Key} */ (`standing.${id}.title`), words)),
     );
     if (id === "permits") {
-      return h("details", { class: "si-note info", key: id }, h("summary", null, t("standing.permits.title", words)), list(denials(codes)));
+      return h("details", { class: "si-muted si-small", key: id }, h("summary", null, t("standing.permits.title", words)), list(denials(codes)));
     }
     const text = TITLE_ONLY.has(id) ? null : t(/** @type {Key} */ (`standing.${id}.text`), words);
     return h(
