@@ -24,8 +24,7 @@ export class SnapshotView extends PanelElement {
 
   /** @override @param {Shown} data */
   render({ snapshot, before, picked, permits, trouble, known }) {
-    const name = snapshotName(snapshot, known);
-    const refused = permits["roll-back"] ?? "";
+    const [name, refused] = [snapshotName(snapshot, known), permits["roll-back"] ?? ""];
     return [
       h(
         "div",
@@ -111,7 +110,7 @@ export class SnapshotView extends PanelElement {
           this.act("past.label", { id, label: field.value.trim() });
           this.#ask("", "label");
         },
-        onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && this.#leave(event, "label"),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => this.#leave(event, "label"),
       },
       h("label", { for: `si-label-${id}` }, t("past.label-name")),
       h("input", { class: "si-input si-grow", id: `si-label-${id}`, maxlength: "200", autocomplete: "off", "data-focus": "ask", "data-first": label }),
@@ -128,7 +127,7 @@ export class SnapshotView extends PanelElement {
         class: "si-note warn",
         role: "group",
         "aria-label": t("past.remove"),
-        onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && this.#leave(event, "remove"),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => this.#leave(event, "remove"),
       },
       h("p", null, t("past.remove-sure", { name, size: size(bytes, spoken()) })),
       h(
@@ -168,6 +167,7 @@ export class SnapshotView extends PanelElement {
 
   /** @param {KeyboardEvent} event @param {string} focus */
   #leave(event, focus) {
+    if (event.key !== "Escape") return;
     // The host takes Esc for itself.
     event.stopPropagation();
     this.#ask("", focus);

@@ -37,7 +37,7 @@ export class Timeline extends PanelElement {
         h("h4", null, dayWords(day, at)),
         h(
           "ol",
-          { class: "si-plain si-line" },
+          { class: "si-plain si-entries" },
           those.map((each) => h("li", { key: each.id, class: "si-entry" }, each.kind === "change" ? this.#change(each) : this.#snapshot(each))),
         ),
       ),
