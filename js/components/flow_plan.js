@@ -3,8 +3,8 @@
 import { define, PanelElement } from "../element.js";
 import { h } from "../dom.js";
 import { size } from "../model/format.js";
-import { answeredBy, byCode, canBeApplied, conflicts, consents, headline, plainFindings } from "../model/plan.js";
-import { spoken, t } from "../words.js";
+import { answeredBy, byCode, canBeApplied, conflicts, consents, headline, plainFindings, troubled } from "../model/plan.js";
+import { named, spoken, t } from "../words.js";
 
 /** @typedef {import("../actions/flow.js").Flow} Flow */
 /** @typedef {import("../wire.js").Plan} Plan */
@@ -64,15 +64,17 @@ export class FlowPlan extends PanelElement {
   }
 
   /** @param {ChangePlan} change */
-  #troubled({ packs }) {
-    // What was so before is no matter of this plan; the packs' own tab tells it.
-    const troubled = packs.filter(({ status }) => status !== "ok" && status !== "already-unsatisfied");
-    if (troubled.length === 0) return null;
+  #troubled(change) {
+    const packs = troubled(change);
+    if (packs.length === 0) return null;
     return h(
       "section",
       { class: "si-note warn", key: "troubled", "aria-labelledby": "si-flow-troubled" },
       h("h4", { id: "si-flow-troubled" }, t("flow.troubled.title")),
-      h("ul", null, troubled.map(({ name, reason, status }) => h("li", null, `${name}: ${reason || status}`))),
+      packs.map(({ name, status, findings }) => [
+        h("p", null, `${name}: ${named("flow.troubled.", status)}`),
+        h("safe-install-flow-findings", { data: findings }),
+      ]),
     );
   }
 

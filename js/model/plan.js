@@ -166,6 +166,21 @@ export function hintsOf({ hints }) {
 }
 
 /**
+ * The packs some of whose lines could not be taken, each with what is told of it. What was so before the plan, and is
+ * left alone, is no matter of it.
+ *
+ * @param {ChangePlan} change
+ * @returns {{name: string, status: string, findings: Finding[]}[]}
+ */
+export function troubled({ packs, findings }) {
+  return packs.flatMap(({ name, status, reason }) => {
+    const codes = reason.split(", ").filter((code) => code !== "already-unsatisfied");
+    if (status === "ok" || codes.join("") === "") return [];
+    return [{ name, status, findings: findings.filter((each) => each.pack === name && codes.includes(each.code)) }];
+  });
+}
+
+/**
  * Findings by their code, the most urgent order being the server's.
  *
  * @param {readonly Finding[]} findings

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  allowances, answeredBy, byCode, canBeApplied, chosenFor, conflicts, consents, groups, headline, hintsOf, plainFindings,
-  untouched, wishes,
+  allowances, answeredBy, asksOf, byCode, canBeApplied, chosenFor, conflicts, consents, groups, headline, hintsOf, plainFindings,
+  troubled, untouched, wishes,
 } from "../../js/model/plan.js";
 import { isOpen, waitsFor } from "../../js/model/stages.js";
 
@@ -136,4 +136,24 @@ test("a job waits for its turn, for another process, or for nobody", () => {
   assert.equal(waitsFor({ state: "running", stage: null }), "");
   assert.equal(isOpen({ state: "cancelling" }), true);
   assert.equal(isOpen({ state: "interrupted" }), false);
+});
+
+test("packs in trouble are told with what it is about, but not what was so before", () => {
+  const failed = finding("line-not-found");
+  const packs = [
+    { name: "P", status: "partial", reason: "already-unsatisfied, line-not-found" },
+    { name: "Q", status: "partial", reason: "already-unsatisfied" },
+    { name: "R", status: "ok", reason: "" },
+  ];
+  const shown = change({ packs, findings: [failed, finding("already-unsatisfied"), { ...failed, pack: "Q" }] });
+  assert.deepEqual(troubled(shown), [{ name: "P", status: "partial", findings: [failed] }]);
+});
+
+test("a refusal without a plan asks for what would answer it, once", () => {
+  const { code, message, hints } = finding("registry-flagged", "allow-flagged");
+  const asked = asksOf({ code, message, hints, context: {} }, []);
+  assert.deepEqual(asked.map(({ kind, needed }) => [kind, needed]), [["flagged", true]]);
+  assert.deepEqual(asksOf({ code, message, hints, context: {} }, asked), asked);
+  assert.deepEqual(asksOf({ code, message, hints: [], context: {} }, asked), asked);
+  assert.deepEqual(asksOf(null, []), []);
 });
