@@ -73,9 +73,14 @@ export class FlowChanges extends PanelElement {
       h("span", { class: "si-flow-name" }, change.name),
       h("span", { class: "si-mono" }, ` ${step(change)}`),
       change.wanted_by.length > 0 &&
-        h("span", { class: "si-muted si-small" }, ` ${t("flow.changes.for", { packs: change.wanted_by.join(", ") })}`),
+        h("span", { class: "si-muted si-small" }, ` ${t("flow.changes.for", { packs: change.wanted_by.map(packWords).join(", ") })}`),
     );
   }
+}
+
+/** What no pack asks for has a name of its own in the engine (`UNCLAIMED`). @param {string} pack */
+function packWords(pack) {
+  return pack === "(installed)" ? t("flow.changes.installed") : pack;
 }
 
 /** @param {{from: string, to: string}} change */

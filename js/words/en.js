@@ -166,6 +166,7 @@ export const en = {
   "flow.changes.same": { one: "{count} other package stays as it is.", other: "{count} other packages stay as they are." },
   "flow.changes.all-same": { one: "The one package stays as it is.", other: "All {count} packages stay as they are." },
   "flow.changes.for": "for {packs}",
+  "flow.changes.installed": "what is installed by hand",
   "flow.changes.step": "{from} → {to}",
   "flow.pack-action.add": "new",
   "flow.pack-action.replace": "replaced",
