@@ -196,6 +196,12 @@ export class Api {
     return this.#send("POST", "/restart", { force });
   }
 
+  /** What tells this start of ComfyUI from every other: its token, fetched anew. @returns {Promise<string>} */
+  async thisStart() {
+    this.forgetToken();
+    return (await this.#heldToken()).token;
+  }
+
   /** Each start of ComfyUI has a token of its own. */
   forgetToken() {
     this.#token = null;

@@ -12,7 +12,7 @@ import { newKnown, watchKnown } from "./known.js";
 /**
  * @typedef {object} Standing
  * @property {string} clientId this page's, on the websocket
- * @property {string} start the start of ComfyUI that this page was loaded from; empty where nobody knows
+ * @property {string} start what tells the start of ComfyUI that this page knows from others; empty where it does not
  * @property {number} since when the connection broke or the restart began, in milliseconds since 1970
  * @property {boolean} gone whether the server was away since then
  * @property {{phase: "none" | "asking", fault: Fault | null}} restart
@@ -63,7 +63,11 @@ export function standingActs(ports) {
   async function ask() {
     if (store.value.status.phase === "none") store.set(({ status }) => ({ status: loading(status) }));
     try {
-      answered(await api.status());
+      const status = await api.status();
+      const { connection, standing } = store.value;
+      // Only after it was away, or where it is about to go, it may be another start.
+      const sure = standing.start !== "" && connection === "online" && !standing.gone;
+      answered(status, sure ? standing.start : await api.thisStart());
     } catch (error) {
       const fault = faultOf(error);
       store.set(({ status }) => ({ status: failed(status, fault) }));
@@ -72,30 +76,28 @@ export function standingActs(ports) {
     }
   }
 
-  /** @param {Status} status */
-  function answered(status) {
+  /** @param {Status} status @param {string} start */
+  function answered(status, start) {
     const { connection, standing } = store.value;
-    const start = status.starts?.starts[0]?.id ?? "";
-    const another = standing.start !== "" && start !== "" && start !== standing.start;
+    const another = standing.start !== "" && start !== standing.start;
     store.set({ status: ready(status) });
     set({ clientId: host.clientId() });
     jobs.settle(status.jobs);
     if (connection === "restarting" && !another && !standing.gone && Date.now() - standing.since < NOT_RESTARTING) {
       return; // It is the old one, which answers until it ends.
     }
-    const restarted = another || (standing.gone && connection === "restarting");
     store.set({ connection: "online" });
-    set({ start: start || standing.start, gone: false, restart: restarted ? newStanding().restart : standing.restart });
-    if (restarted) cameBack();
+    set({ start, gone: false, restart: another ? newStanding().restart : standing.restart });
+    if (another) cameBack();
     if (watched) return;
     watched = true;
     setTimeout(() => act("standing.drift"), DRIFT);
   }
 
   function cameBack() {
-    api.forgetToken();
-    set({ pageOld: "restarted" });
+    set({ pageOld: "restarted", drift: nothing() });
     store.set({ said: t("standing.said.back") });
+    setTimeout(() => act("standing.drift"), DRIFT);
     if (store.value.packs.phase !== "none") void act("packs.load");
   }
 
@@ -147,7 +149,6 @@ export function standingActs(ports) {
         void look();
       });
       host.onEvent("reconnected", () => {
-        api.forgetToken();
         set({ gone: true });
         void look();
       });
@@ -206,7 +207,9 @@ export function standingActs(ports) {
         const { drift } = await api.status(true);
         set({ drift: drift ? ready(drift) : nothing() });
       } catch (error) {
-        set({ drift: failed(store.value.standing.drift, faultOf(error)) });
+        const fault = faultOf(error);
+        // That the server is away is said already; it is asked again when it is back.
+        set({ drift: fault.code === "server-unreachable" ? nothing() : failed(standing.drift, fault) });
       }
     },
 
