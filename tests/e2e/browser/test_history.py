@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -16,14 +14,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_packs(ground: Ground) -> Iterator[None]:
+def _two_packs(ground: Ground) -> None:
     """Two packs, installed one after the other over HTTP, each with packages of its own."""
     for version in ("1.0", "2.0"):
         ground.wheel("leaf", version)
     ground.wheel("twig", "1.0")
     ground.have(ground.pack("first-pack", "leaf<2", node="FirstNode"))
     ground.have(ground.pack("second-pack", "twig", "leaf", node="SecondNode"))
-    yield
 
 
 def open_history(page: Page) -> Locator:
@@ -181,6 +178,61 @@ def test_going_back_is_previewed_confirmed_done_seen_in_both_windows_and_undone(
     entry(panel, "“here”").get_by_role("button", name="Roll back to this").click(timeout=20_000)
     expect(panel.get_by_text("You are there already")).to_be_visible(timeout=20_000)
     expect(confirm).to_have_count(0)
+
+
+def test_an_outdated_preview_is_shown_anew_and_a_failure_says_that_nothing_changed(
+    pages: Pages, ground: Ground
+) -> None:
+    """What changed in between is in the new preview; a snapshot that went in between is told, with what to do."""
+    page = pages.open(width=1280)
+    panel = open_history(page)
+    entry(panel, "Installed second-pack").get_by_role("button", name="Go back to before this").click()
+    panel.get_by_role("checkbox", name="second-pack").check(timeout=20_000)
+    ground.have(ground.pack("third-pack", node="ThirdNode"))
+    before = ground.picture()
+    panel.get_by_role("button", name="Roll back", exact=True).click()
+    expect(panel.get_by_role("alert").filter(has_text="Something changed since you looked")).to_be_visible(
+        timeout=20_000
+    )
+    both = panel.get_by_role("checkbox", name="third-pack")
+    expect(both).not_to_be_checked()
+    looks_well(page, f"{pages.front_end}-history-renewed-dark")
+    panel.get_by_role("button", name="Cancel").click()
+
+    panel.get_by_role("textbox", name="Label for a new snapshot").fill("gone soon")
+    panel.get_by_role("button", name="Take a snapshot").click()
+    mine = entry(panel, "“gone soon”").get_by_role("button", name="Roll back to this")
+    expect(mine).to_be_visible(timeout=20_000)
+    (gone,) = [each["id"] for each in _snapshots(ground) if each["label"] == "gone soon"]
+    page.route("**/restore", lambda route: (_remove(ground, str(gone)), route.continue_()))
+    mine.click()
+    expect(panel.get_by_role("heading", name="It was not rolled back")).to_be_focused(timeout=20_000)
+    expect(panel.get_by_text("There is no such snapshot.")).to_be_visible()
+    expect(panel.get_by_text("Nothing was changed.")).to_be_visible()
+    looks_well(page, f"{pages.front_end}-history-failed-dark")
+    panel.get_by_role("button", name="Back to the history").click()
+    expect(panel.get_by_role("heading", name="History")).to_be_focused()
+    assert ground.picture() == before
+    ground.roll_back()
+
+
+def test_what_waits_stands_on_top_and_is_given_up_in_another_language(pages: Pages, ground: Ground) -> None:
+    """In French and narrow: a change that waits for the next start, and giving it up."""
+    ground.have(ground.pack("later-pack", "leaf", node="LaterNode"), at_next_start=True)
+    page = pages.open(theme="light", language="fr", width=1280)
+    panel = open_panel(page)
+    panel.get_by_role("tab", name="Historique").click()
+    waiting = panel.get_by_role("heading", name="1 changement attend le prochain démarrage")
+    expect(waiting).to_be_visible()
+    expect(panel.get_by_text("Installation de later-pack").first).to_be_visible()
+    looks_well(page, f"{pages.front_end}-history-waiting-fr")
+    panel.get_by_role("button", name="L'abandonner").click()
+    expect(waiting).to_have_count(0)
+    assert ground.host.get("./status").json()["waiting"] == []
+
+
+def _remove(ground: Ground, snapshot: str) -> None:
+    assert ground.host.delete(f"./snapshots/{snapshot}", {}).status == 200
 
 
 def _snapshots(ground: Ground) -> list[dict[str, object]]:
