@@ -1,0 +1,197 @@
+"""Right-click menus, the bar above a selected node, commands, the key, settings and the badge, in every front end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from ..ground import Ground
+from .chromium import OLDEST
+from .menus import add_node, canvas_menu, item, items, node_menu
+from .pages import PANEL, Pages, axe, open_panel, shoot, tab_button
+
+pytestmark = pytest.mark.slow
+
+MODES = pytest.mark.parametrize("nodes2", [False, True], ids=["canvas", "nodes-2.0"])
+LABEL = "<img src=x> good"
+"""What a user may call a snapshot: menus of the host read their words as HTML."""
+NOBODY = "Nobody that was asked knows a pack with the node NobodyBringsThis."
+
+
+@pytest.fixture(scope="module")
+def with_pack(ground: Ground) -> Iterator[Ground]:
+    """A host that has loaded a pack we installed, with a snapshot of a label, and a pack that nobody knows."""
+    # Nothing is asked of the real Registry.
+    (ground.state / "settings.toml").write_text("[registry]\noffline = true\n", encoding="utf-8")
+    ground.wheel("menu-leaf", "1.0")
+    stranger = ground.packs / "stranger"
+    stranger.mkdir()
+    (stranger / "__init__.py").write_text(
+        'class Stray:\n    RETURN_TYPES = ()\n    FUNCTION = "x"\n    INPUT_TYPES = classmethod(lambda c: {})\n'
+        'NODE_CLASS_MAPPINGS = {"Stray": Stray}\n',
+        encoding="utf-8",
+    )
+    ground.have(ground.pack("menu-pack", "menu-leaf", node="MenuNode"))
+    ground.do("snapshot", {"label": LABEL})
+    assert ground.host.post("./restart", {}).status == 202
+    ground.host.wait_for_restart()
+    return ground
+
+
+def known(page: Page) -> None:
+    """Return when the page has read ahead what its menus show."""
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((each) => each.name.includes('/snapshots?limit=')"
+        " && each.responseEnd > 0)"
+    )
+    page.wait_for_timeout(150)
+
+
+def hover(menu: Locator, *words: str) -> None:
+    """Open the submenus of these items, one in the other."""
+    for word in words:
+        item(menu, word).hover()
+        item(menu, word).click()
+
+
+def above_node(page: Page, icon: str) -> Locator:
+    """A button of ours in the bar above the selected node; 1.35.9 gives it no name but a tooltip."""
+    return page.locator(f"button:has(.{icon}):visible").first
+
+
+@MODES
+def test_the_canvas_menu_goes_back_to_a_snapshot(pages: Pages, with_pack: Ground, *, nodes2: bool) -> None:
+    """Right click, Safe Install, Roll back to, a snapshot: the panel shows what that takes; nothing is done yet."""
+    page = pages.open(nodes2=nodes2)
+    known(page)
+    done = with_pack.host.get("./transactions").json()["pagination"]["total"]
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    menu = canvas_menu(page, x=500, y=300)
+    hover(menu, "Safe Install", "Roll back to")
+    assert [url for url in asked if "safe_install" in url] == [], "a menu asks the server nothing"
+    lines = items(page)
+    assert {"Install node safely…", "Undo the last change…", "Environment"} <= set(lines), lines
+    (labelled,) = [line for line in lines if "good" in line]
+    assert "img src=x" in labelled
+    assert "<" not in labelled
+    shoot(page, f"{pages.front_end}-canvas-menu-{'nodes2' if nodes2 else 'canvas'}")
+    item(menu, labelled).click()
+    panel = page.locator(PANEL)
+    expect(panel.get_by_role("tab", name="History")).to_have_attribute("aria-selected", "true")
+    expect(panel.get_by_role("heading", name=re.compile("back", re.IGNORECASE)).first).to_be_visible()
+    assert with_pack.host.get("./transactions").json()["pagination"]["total"] == done
+
+
+@MODES
+def test_a_nodes_menu_or_bar_rolls_back_the_install_of_its_pack(
+    pages: Pages, with_pack: Ground, *, nodes2: bool
+) -> None:
+    """By its menu, or, where that asks no extension, by the bar above the selected node: the preview is shown."""
+    page = pages.open(nodes2=nodes2)
+    known(page)
+    node = int(add_node(page, "MenuNode"))
+    if pages.front_end == OLDEST and nodes2:
+        page.evaluate("(id) => app.canvas.select(app.graph.getNodeById(id))", node)
+        above_node(page, "pi-history").click()
+    else:
+        menu = node_menu(page, node)
+        hover(menu, "Safe Install: menu-pack")
+        assert "Why, and what this pack requires" in items(page)
+        shoot(page, f"{pages.front_end}-node-menu-ours-{'nodes2' if nodes2 else 'canvas'}")
+        item(menu, "Roll back the install of this pack…").click()
+    panel = page.locator(PANEL)
+    expect(panel.get_by_role("tab", name="History")).to_have_attribute("aria-selected", "true")
+    expect(panel).to_contain_text("menu-pack")
+
+
+def test_a_node_we_did_not_install_says_so_and_shows_its_pack(pages: Pages, with_pack: Ground) -> None:
+    """There is nothing to roll back, in words; the pack itself can be looked at. ComfyUI's own nodes have no entry."""
+    page = pages.open()
+    known(page)
+    menu = node_menu(page, int(add_node(page, "Stray")))
+    hover(menu, "Safe Install: stranger")
+    assert "Not installed by Safe Install: nothing to roll back" in items(page)
+    item(menu, "Show stranger").click()
+    panel = page.locator(PANEL)
+    expect(panel.get_by_role("tab", name="Packs")).to_have_attribute("aria-selected", "true")
+    expect(panel).to_contain_text("stranger")
+    page.mouse.click(900, 700)
+    node_menu(page, int(add_node(page, "KSampler", x=800, y=500)))
+    assert not [line for line in items(page) if line.startswith("Safe Install")]
+
+
+@MODES
+def test_a_missing_node_offers_its_pack(pages: Pages, with_pack: Ground, *, nodes2: bool) -> None:
+    """The red node's menu (or bar) asks the server only when it is clicked; what nobody brings is said."""
+    page = pages.open(nodes2=nodes2)
+    known(page)
+    node = int(add_node(page, "NobodyBringsThis"))
+    expect(tab_button(page)).to_contain_text("1")
+    if pages.front_end == OLDEST and nodes2:
+        page.evaluate("(id) => app.canvas.select(app.graph.getNodeById(id))", node)
+        above_node(page, "pi-download").click()
+    else:
+        menu = node_menu(page, node)
+        hover(menu, "Safe Install: missing node")
+        shoot(page, f"{pages.front_end}-missing-menu-{'nodes2' if nodes2 else 'canvas'}")
+        item(menu, "Install its pack safely…").click()
+    expect(page.locator(PANEL)).to_be_visible()
+    expect(page.get_by_text(NOBODY).first).to_be_visible()
+    missing = page.locator(PANEL).get_by_role("region", name="This workflow lacks one node type")
+    expect(missing).to_contain_text("NobodyBringsThis: no pack is known that brings it")
+    assert axe(page) == []
+
+
+def test_key_and_commands_open_what_they_say(pages: Pages, with_pack: Ground) -> None:
+    """The key opens and closes the panel; commands are in the menu of the host, in its words, and do what they say."""
+    page = pages.open()
+    known(page)
+    page.mouse.click(900, 650)
+    page.keyboard.press("i")
+    expect(page.locator(PANEL)).to_be_visible()
+    page.keyboard.press("i")
+    expect(page.locator(PANEL)).to_have_count(0)
+    run = "(id) => { void app.extensionManager.command.execute(id) }"
+    page.evaluate(run, "SafeInstall.Environment")
+    expect(page.locator(PANEL).get_by_role("tab", name="Packs")).to_have_attribute("aria-selected", "true")
+    page.evaluate(run, "SafeInstall.UndoLast")
+    expect(page.locator(PANEL).get_by_role("tab", name="History")).to_have_attribute("aria-selected", "true")
+    with page.context.expect_page() as opened:
+        page.evaluate(run, "SafeInstall.Help")
+    help_page = opened.value
+    expect(help_page.get_by_role("heading", level=1)).to_contain_text("Safe Install")
+    assert axe(help_page, "html") == []
+    shoot(help_page, f"{pages.front_end}-help")
+
+
+def test_the_badge_counts_and_can_be_switched_off(pages: Pages, ground: Ground) -> None:
+    """A pack that does not load is counted on the tab; a setting takes the number away at once."""
+    page = pages.open()
+    broken = ground.packs / "badge-broken"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise RuntimeError('broken')\n", encoding="utf-8")
+    assert ground.host.post("./restart", {}).status == 202
+    ground.host.wait_for_restart()
+    panel = open_panel(page)
+    expect(panel.get_by_role("heading", name="ComfyUI was restarted")).to_be_visible()
+    expect(tab_button(page)).to_contain_text(re.compile(r"[1-9]"), timeout=20_000)
+    page.evaluate("() => app.extensionManager.setting.set('SafeInstall.Badge', false)")
+    expect(tab_button(page)).not_to_contain_text(re.compile(r"[1-9]"))
+
+
+def test_the_hosts_lists_speak_french(pages: Pages, with_pack: Ground) -> None:
+    """Commands and menus are in the language of the front end."""
+    page = pages.open(language="fr")
+    known(page)
+    labels = page.evaluate(
+        "() => (app.extensionManager.command.commands ?? []).filter((each) => each.id.startsWith('SafeInstall'))"
+        ".map((each) => typeof each.label === 'function' ? each.label() : each.label)"
+    )
+    assert "Redémarrer ComfyUI" in labels
+    menu = canvas_menu(page, x=500, y=300)
+    hover(menu, "Safe Install")
+    assert "Revenir à" in items(page)
