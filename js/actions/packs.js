@@ -59,7 +59,8 @@ export function packActs(ports) {
     put(loading);
     try {
       const value = await api[name]();
-      put(() => ready(value));
+      // The same again stays the same object, and is not drawn again.
+      put((before) => ready(JSON.stringify(value) === JSON.stringify(before.value) ? before.value : value));
     } catch (error) {
       put((before) => failed(before, faultOf(error)));
     }

@@ -22,10 +22,11 @@ const LETTER = 6.9;
 /** What a cell says, in one sentence. @param {Layout} layout @param {Cell} cell */
 export function cellWords({ rows, columns }, cell) {
   const { name = "", installed = "" } = columns[cell.column]?.package ?? {};
+  const requirements = [...new Set(cell.wishes.map(({ requirement }) => requirement))].join(", ");
   return t(installed ? "map.cell" : "map.cell-none", {
     pack: rows[cell.row]?.pack ?? "",
     package: name,
-    requirements: cell.wishes.map(({ requirement }) => requirement).join(", "),
+    requirements: cell.wishes.length > 1 ? t("map.lines", { requirements, count: cell.wishes.length }) : requirements,
     outcome: named("packs.outcome.", cell.outcome),
     installed,
   });
@@ -84,7 +85,7 @@ export class MapGrid extends PanelElement {
           "svg",
           {
             class: "si-map-cells",
-            width,
+            width: width + 6, // room for the ring around a last cell that has the focus
             height,
             role: "grid",
             "aria-label": t("map.picture"),
@@ -128,7 +129,7 @@ export class MapGrid extends PanelElement {
       },
       svg("rect", { class: "si-sign-touch", x: -SIDE / 2, y: -SIDE / 2, width: SIDE, height: SIDE }),
       sign(outcome),
-      wishes.length > 1 && svg("text", { class: "si-sign-count", x: 13, y: -6, "text-anchor": "end" }, wishes.length),
+      wishes.length > 1 && svg("path", { class: "si-sign-more", d: "M7,-10h6M10,-13v6" }),
     );
   }
 

@@ -10,6 +10,12 @@ import { outcomeTag } from "./wish.js";
 
 /** `plain`: words alone, for a table that is only read out. @extends {PanelElement<{layout: Layout, plain: boolean}>} */
 export class MapTable extends PanelElement {
+  /** @override What is only read out does not hold up the picture. */
+  draw() {
+    if (!this.data?.plain) return super.draw();
+    requestAnimationFrame(() => setTimeout(() => super.draw()));
+  }
+
   /** @override @param {{layout: Layout, plain: boolean}} data */
   render({ layout: { rows, columns, cells }, plain }) {
     const byColumn = columns.map((column, at) => ({ ...column, cells: cells.filter((cell) => cell.column === at) }));

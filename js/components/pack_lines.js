@@ -8,6 +8,9 @@ import { outcomeTag, wishGround } from "./wish.js";
 
 /** @typedef {import("../model/wishes.js").Line} Line */
 
+/** So many others are named at once; more are folded. */
+const FEW = 3;
+
 /** @extends {PanelElement<readonly Line[]>} */
 export class PackLines extends PanelElement {
   /** @override @param {readonly Line[]} lines */
@@ -23,20 +26,28 @@ export class PackLines extends PanelElement {
       { class: "si-wish" },
       h("div", { class: "si-row" }, h("code", { class: "si-mono" }, wish.requirement), outcomeTag(wish.outcome)),
       wishGround(wish),
-      h(
-        "p",
-        { class: "si-small si-muted" },
-        installed ? t("packs.installed", { package: name, version: installed }) : t("packs.not-installed", { package: name }),
-        " ",
-        others.length > 0
-          ? t("packs.others", { others: [...new Set(others.map((each) => `${each.pack} (${each.requirement})`))].join(", ") })
-          : t("packs.nobody-else"),
-      ),
+      // Of a broken line the reason says already what is installed.
+      wish.outcome !== "broken" &&
+        h("p", { class: "si-small si-muted" }, installed ? t("packs.installed", { package: name, version: installed }) : t("packs.not-installed", { package: name })),
+      this.#others(others),
       h(
         "button",
         { class: "si-button si-slim", type: "button", onclick: () => this.act("packs.why", { package: name, mark: placeOf(wish) }) },
         t("packs.why", { package: name }),
       ),
+    );
+  }
+
+  /** @param {Line["others"]} others */
+  #others(others) {
+    const words = [...new Set(others.map((each) => `${each.pack} (${each.requirement})`))];
+    if (words.length === 0) return h("p", { class: "si-small si-muted" }, t("packs.nobody-else"));
+    if (words.length <= FEW) return h("p", { class: "si-small si-muted" }, t("packs.others", { others: words.join(", ") }));
+    return h(
+      "details",
+      { class: "si-small" },
+      h("summary", null, t("packs.many-others", { count: words.length })),
+      h("ul", null, words.map((each) => h("li", null, each))),
     );
   }
 }
