@@ -45,7 +45,9 @@ export class FlowEnd extends PanelElement {
         "div",
         { class: "si-row", key: "next" },
         this.#button("flow.done.more", "flow.back", {}),
-        !nothing && !applied?.deferred && // Before this very change: meanwhile another window may have made one.
+        // To before this very change: meanwhile another window may have made one.
+        !nothing &&
+          !applied?.deferred &&
           this.#button("flow.done.undo", job?.transaction_id ? "past.undoChange" : "past.undo", { transaction: job?.transaction_id }),
         this.#button("flow.done.packs", "panel.show", { view: "packs" }, "quiet"),
       ),
