@@ -57,9 +57,10 @@ def hover(menu: Locator, *words: str) -> None:
         item(menu, word).click()
 
 
-def above_node(page: Page, icon: str) -> Locator:
-    """A button of ours in the bar above the selected node; 1.35.9 gives it no name but a tooltip."""
-    return page.locator(f"button:has(.{icon}):visible").first
+def above_node(page: Page, node: int, icon: str) -> Locator:
+    """A button of ours in the bar above a node, once that is selected by a click; 1.35.9 names it by a tooltip."""
+    page.locator(f"[data-node-id='{node}']").first.click(position={"x": 60, "y": 12})
+    return page.locator(f".selection-toolbox button:has(.{icon})").first
 
 
 @MODES
@@ -95,8 +96,7 @@ def test_a_nodes_menu_or_bar_rolls_back_the_install_of_its_pack(
     known(page)
     node = int(add_node(page, "MenuNode"))
     if pages.front_end == OLDEST and nodes2:
-        page.evaluate("(id) => app.canvas.select(app.graph.getNodeById(id))", node)
-        above_node(page, "pi-history").click()
+        above_node(page, node, "pi-history").click()
     else:
         menu = node_menu(page, node)
         hover(menu, "Safe Install: menu-pack")
@@ -132,8 +132,7 @@ def test_a_missing_node_offers_its_pack(pages: Pages, with_pack: Ground, *, node
     node = int(add_node(page, "NobodyBringsThis"))
     expect(tab_button(page)).to_contain_text("1")
     if pages.front_end == OLDEST and nodes2:
-        page.evaluate("(id) => app.canvas.select(app.graph.getNodeById(id))", node)
-        above_node(page, "pi-download").click()
+        above_node(page, node, "pi-download").click()
     else:
         menu = node_menu(page, node)
         hover(menu, "Safe Install: missing node")
