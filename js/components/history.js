@@ -3,9 +3,9 @@
 import { define, PanelElement } from "../element.js";
 import { h } from "../dom.js";
 import { matches, takenBack, timeline } from "../model/timeline.js";
-import { named, t } from "../words.js";
+import { t } from "../words.js";
 import { register as diff } from "./diff.js";
-import { deedWords, icon, sideName, unseen, when } from "./past_words.js";
+import { icon, sideName } from "./past_words.js";
 import { register as restorations } from "./restorations.js";
 import { register as rollback } from "./rollback.js";
 import { register as snapshot } from "./snapshot.js";
@@ -43,17 +43,15 @@ export class History extends PanelElement {
 
   /** @param {Made} made @param {Record<string, string>} permits @param {string} refused */
   #list({ entries, undone, known }, permits, refused) {
-    const { past, status, jobs } = this.data;
+    const { past, jobs } = this.data;
     const { read } = past;
     const found = entries.filter((each) => matches(each, past.typed));
     const running = Object.values(jobs).filter((each) => RUNNING.has(each.state) && each.kind !== "plan");
-    const waiting = status.value?.waiting ?? [];
     const more = found.length > past.shown || (past.typed === "" && (read.value?.more.changes || read.value?.more.snapshots));
     return [
       h("h3", { id: "si-past", tabindex: "-1" }, t("panel.history")),
       refused !== "" && h("p", { class: "si-note warn", id: "si-past-refused" }, refused),
       running.map((job) => h("safe-install-progress", { key: job.id, data: { job } })),
-      waiting.length > 0 && this.#waiting(waiting, permits),
       this.#tools(entries, undone, refused),
       past.picked !== "" &&
         h(
@@ -124,24 +122,6 @@ export class History extends PanelElement {
         }),
       ),
     ];
-  }
-
-  /** @param {readonly import("../wire.js").WaitingChange[]} waiting @param {Record<string, string>} permits */
-  #waiting(waiting, permits) {
-    const { trouble } = this.data.past;
-    const closed = permits["cancel-waiting"] ?? "";
-    return h(
-      "section",
-      { class: "si-card info" },
-      h("h4", null, t("past.waiting", { count: waiting.length })),
-      waiting.map((each) => [
-        h("p", null, deedWords(each.operation, this.#made.known), " ", when(each.since)),
-        h("p", { class: "si-muted" }, named("past.waits.", each.why), each.tries > 0 && ` ${t("past.tries", { count: each.tries })}`, each.said && ` ${each.said}`),
-        h("div", { class: "si-row" }, h("button", { class: "si-button", type: "button", disabled: closed !== "", onclick: () => this.act("past.giveUp", { id: each.id }) }, t("past.give-up"), unseen(each.operation))),
-        trouble?.id === each.id && h("safe-install-fault", { data: { fault: trouble.fault } }),
-      ]),
-      closed !== "" && h("p", { class: "si-muted" }, closed),
-    );
   }
 
   /** @param {Read | null} read */

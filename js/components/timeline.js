@@ -5,7 +5,7 @@ import { h } from "../dom.js";
 import { moment } from "../model/format.js";
 import { byDay, dayOf, packagesOf, packsOf, standingOf } from "../model/timeline.js";
 import { spoken, t } from "../words.js";
-import { countTags, deedWords, fromTo, icon, movedLists, reasonWords, snapshotName, when } from "./past_words.js";
+import { countTags, deedWords, fromTo, icon, movedLists, reasonWords, snapshotName, unseen, when } from "./past_words.js";
 
 /** @typedef {import("../model/timeline.js").Entry} Entry */
 /** @typedef {import("../model/timeline.js").ChangeEntry} ChangeEntry */
@@ -63,9 +63,25 @@ export class Timeline extends PanelElement {
       ),
       change.problem !== "" && h("p", null, change.problem),
       standing === "rolled-back" && h("p", null, change.reason || t("past.no-reason"), " ", t("past.nothing-changed")),
+      standing === "waiting" && this.#giveUp(id, deedWords(change.operation, known)),
       standing === "open" && h("p", null, t("past.open-what")),
       packages.length + packsOf(change).length > 0 && this.#details(id, change),
       standing === "committed" && (snapshot ? this.#tools(snapshot, true) : h("p", { class: "si-muted si-small" }, t("past.no-way-back"))),
+    ];
+  }
+
+  /** @param {string} id @param {string} name */
+  #giveUp(id, name) {
+    const { permits, trouble } = this.data;
+    const closed = permits["cancel-waiting"] ?? "";
+    return [
+      closed !== "" && h("p", { class: "si-muted" }, closed),
+      h(
+        "div",
+        { class: "si-row" },
+        h("button", { class: "si-button", type: "button", disabled: closed !== "", onclick: () => this.act("past.giveUp", { id }) }, t("past.give-up"), unseen(name)),
+      ),
+      trouble?.id === id && h("safe-install-fault", { data: { fault: trouble.fault } }),
     ];
   }
 
