@@ -172,5 +172,5 @@ test("what is asked of a pack goes to the flow as one task", async () => {
   const [name, detail] = /** @type {[string, any]} */ (asked[0]);
   assert.equal(name, "flow.tasks");
   assert.equal(detail.title, "Disable: a");
-  assert.deepEqual(detail.tasks.map(({ ui_id: _, ...task }) => task), [{ kind: "disable", params: { node_name: "a" }, client_id: "me" }]);
+  assert.deepEqual(detail.tasks.map((/** @type {any} */ { ui_id: _, ...task }) => task), [{ kind: "disable", params: { node_name: "a" }, client_id: "me" }]);
 });
