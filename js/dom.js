@@ -155,7 +155,8 @@ function setProps(element, before, after) {
 function setProp(element, name, value) {
   const object = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (element));
   if (name === "key") return;
-  if (name.startsWith("on")) object[name] = value ?? null;
+  // A listener set as a property prevents what the key or click does when it happens to return false.
+  if (name.startsWith("on")) object[name] = typeof value === "function" ? (/** @type {Event} */ event) => void value(event) : null;
   else if (AS_PROPERTY.has(name)) {
     if (object[name] !== value) object[name] = value;
   } else if (value === undefined || value === null || value === false) element.removeAttribute(name);

@@ -73,7 +73,7 @@ export function newFlow() {
 
 /** @param {Ports} ports @returns {import("../ports.js").Acts} */
 export function flowActs(ports) {
-  const { api, store } = ports;
+  const { api, store, host } = ports;
   /** @param {Partial<Flow>} change */
   const set = (change) => store.set(({ flow }) => ({ flow: { ...flow, ...change } }));
 
@@ -98,8 +98,9 @@ export function flowActs(ports) {
       set({ basket: basket.filter((each) => each.key !== key) });
     },
 
-    /** Bring an archive from this page's computer into the basket. {files: File[]} */
+    /** Bring an archive from this page's computer into the basket, for the next change where one is being made. {files: File[]} */
     "flow.upload": async ({ files }) => {
+      if (store.value.flow.step === "done" || store.value.flow.step === "failed") await ports.act("flow.back");
       for (const file of files) {
         const name = String(file.name);
         if (!/\.zip$/i.test(name)) {
@@ -110,6 +111,7 @@ export function flowActs(ports) {
         try {
           const { source, name: called } = await api.upload(file);
           collect({ key: source, name: called, detail: t("flow.what.uploaded"), task: { kind: "install", params: { source } } });
+          if (store.value.flow.step !== "what") host.toast("info", t("flow.said.collected", { name: called }));
         } catch (error) {
           set({ upload: { phase: "failed", name, bytes: 0, fault: faultOf(error) } });
           return;

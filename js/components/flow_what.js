@@ -1,4 +1,4 @@
-/** What is to be installed: searched for, pasted, dropped, or what the open workflow lacks. */
+/** What is to be installed: searched for, pasted, chosen as a file, or what the open workflow lacks. */
 
 import { define, PanelElement } from "../element.js";
 import { h } from "../dom.js";
@@ -11,31 +11,12 @@ import { spoken, t } from "../words.js";
 
 /** @extends {PanelElement<Data>} */
 export class FlowWhat extends PanelElement {
-  #over = false;
-
-  /** @override @param {AbortSignal} signal */
-  attached(signal) {
-    // Wherever on the panel it is let go; the host would take it for a workflow.
-    const panel = this.closest("safe-install-panel") ?? this;
-    const on = (/** @type {string} */ name, /** @type {(event: DragEvent) => void} */ listener) =>
-      panel.addEventListener(name, /** @type {EventListener} */ (listener), { signal });
-    on("dragenter", (event) => this.#drag(event, true));
-    on("dragover", (event) => this.#drag(event, true));
-    on("dragleave", (event) => {
-      if (!panel.contains(/** @type {Node | null} */ (event.relatedTarget))) this.#drag(event, false);
-    });
-    on("drop", (event) => {
-      if (!this.#drag(event, false) || this.data.permits["install-local"]) return;
-      this.#bring(event.dataTransfer?.files);
-    });
-  }
-
   /** @override @param {Data} data */
   render({ flow, permits, missing, offline }) {
     const forbidden = permits["install-local"] ?? "";
     return h(
       "div",
-      { class: this.#over ? "si-stack si-flow-over" : "si-stack" },
+      { class: "si-stack" },
       h("safe-install-missing", { data: { missing, permits } }),
       this.#box(flow.text),
       h("safe-install-flow-offer", { data: { text: flow.text, failed: flow.found.phase === "failed", permits } }),
@@ -66,7 +47,7 @@ export class FlowWhat extends PanelElement {
           h("span", { class: "pi pi-file-import", "aria-hidden": "true" }),
           t("flow.what.zip"),
         ),
-        h("span", { class: "si-muted si-small si-grow" }, forbidden || t(this.#over ? "flow.what.let-go" : "flow.what.drop")),
+        h("span", { class: "si-muted si-small si-grow" }, forbidden || t("flow.what.drop")),
       ),
       this.#upload(flow.upload),
       h("safe-install-flow-basket", { data: flow.basket }),
@@ -138,18 +119,6 @@ export class FlowWhat extends PanelElement {
   /** @param {FileList | null | undefined} files */
   #bring(files) {
     if (files && files.length > 0) this.act("flow.upload", { files: [...files] });
-  }
-
-  /** Ours are files only. @param {DragEvent} event @param {boolean} over */
-  #drag(event, over) {
-    if (!event.dataTransfer?.types.includes("Files")) return false;
-    event.preventDefault();
-    event.stopPropagation();
-    if (this.#over !== over) {
-      this.#over = over;
-      this.update();
-    }
-    return true;
   }
 }
 

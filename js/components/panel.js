@@ -3,6 +3,7 @@
 import { define, PanelElement } from "../element.js";
 import { h } from "../dom.js";
 import { t } from "../words.js";
+import { register as registerDrop } from "./drop.js";
 import { register as registerWhy } from "./why.js";
 
 /** @typedef {import("../state.js").State} State */
@@ -45,6 +46,7 @@ export class Panel extends PanelElement {
           h(shown.element, { data: state }),
         ),
       h("safe-install-why", { data: state }),
+      h("safe-install-drop", { data: { forbidden: state.status.value?.permits["install-local"] ?? "" } }),
       h("p", { class: "si-said", role: "status", "aria-live": "polite" }, state.said),
     ];
   }
@@ -85,6 +87,7 @@ export class Panel extends PanelElement {
 
 /** Make the element known to the page, with what opens over every tab. */
 export function register() {
+  registerDrop();
   registerWhy();
   define("safe-install-panel", Panel);
 }

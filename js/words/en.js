@@ -10,6 +10,7 @@ export const en = {
   "panel.packs": "Packs",
   "panel.map": "Conflicts",
   "panel.help": "Help",
+  "panel.let-go": "Let go to bring the zip here",
   // Said by many.
   "common.again": "Try again",
   "common.cancel": "Cancel",
@@ -81,7 +82,6 @@ export const en = {
   "flow.what.search": "Search",
   "flow.what.zip": "Choose a zip…",
   "flow.what.drop": "or drop one anywhere here",
-  "flow.what.let-go": "Let go to bring the zip here",
   "flow.what.uploaded": "uploaded archive",
   "flow.unusable.relative": "Write the whole path, from the beginning of the disk; a part of one is not understood here.",
   "flow.unusable.archive-url": "Archives are not downloaded. Download it yourself and drop it here, or paste the address of the git repository.",

@@ -11,6 +11,7 @@ export const fr = {
   "panel.packs": "Packs",
   "panel.map": "Conflits",
   "panel.help": "Aide",
+  "panel.let-go": "Lâchez pour apporter le zip ici",
   // Said by many.
   "common.again": "Réessayer",
   "common.cancel": "Annuler",
@@ -82,7 +83,6 @@ export const fr = {
   "flow.what.search": "Chercher",
   "flow.what.zip": "Choisir un zip…",
   "flow.what.drop": "ou déposez-en un n’importe où ici",
-  "flow.what.let-go": "Lâchez pour apporter le zip ici",
   "flow.what.uploaded": "archive envoyée",
   "flow.unusable.relative": "Écrivez le chemin complet, depuis la racine du disque ; un chemin partiel n’est pas compris ici.",
   "flow.unusable.archive-url": "Les archives ne sont pas téléchargées. Téléchargez-la vous-même et déposez-la ici, ou collez l’adresse du dépôt git.",
