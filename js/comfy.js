@@ -203,3 +203,31 @@ export function isLight() {
   const [red = 0, green = 0, blue = 0] = probe.getImageData(0, 0, 1, 1).data;
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 128;
 }
+
+/**
+ * Hear of another colour palette: the host writes its colours into the page's root, and marks the body.
+ *
+ * @param {() => void} listener
+ * @param {AbortSignal} signal
+ */
+export function onTheme(listener, signal) {
+  const observer = new MutationObserver(listener);
+  for (const element of [document.documentElement, document.body]) {
+    observer.observe(element, { attributes: true, attributeFilter: ["style", "class"] });
+  }
+  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+}
+
+/**
+ * Be told when the colours of the page may be others: the host writes a palette to the root's style and to classes.
+ *
+ * @param {() => void} listener
+ * @param {AbortSignal} signal ends it
+ */
+export function onColours(listener, signal) {
+  const observer = new MutationObserver(listener);
+  for (const element of [document.documentElement, document.body]) {
+    observer.observe(element, { attributes: true, attributeFilter: ["style", "class"] });
+  }
+  signal.addEventListener("abort", () => observer.disconnect());
+}

@@ -7,6 +7,9 @@ import { registerElements } from "./elements.js";
 import * as host from "./comfy.js";
 import { extend } from "./extension.js";
 
+/** Components with styles of their own, in the order in which these count. */
+const STYLED = ["fault", "drop", "progress", "flow", "sheet", "packs", "map", "standing", "history"];
+
 const ports = createController({ api: new Api(host.fetchApi), host });
 const { store, act } = ports;
 
@@ -33,10 +36,13 @@ function render(place) {
     act(name, detail);
   });
   store.subscribe((state) => {
-    panel.dataset.theme = host.isLight() ? "light" : "dark";
     panel.data = state;
   }, signal);
-  panel.dataset.theme = host.isLight() ? "light" : "dark";
+  const dress = () => {
+    panel.dataset.theme = host.isLight() ? "light" : "dark";
+  };
+  dress();
+  host.onTheme(dress, signal);
   store.set({ open: true });
   panel.data = store.value;
   place.replaceChildren(panel);
@@ -51,8 +57,10 @@ function destroy() {
 }
 
 function addStyles() {
-  const link = document.createElement("link");
-  link.rel = "stylesheet";
-  link.href = new URL("./panel.css", import.meta.url).href;
-  document.head.append(link);
+  for (const name of ["panel", ...STYLED.map((each) => `components/${each}`)]) {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = new URL(`./${name}.css`, import.meta.url).href;
+    document.head.append(link);
+  }
 }

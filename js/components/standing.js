@@ -23,7 +23,9 @@ export class Standing extends PanelElement {
   /** @override @param {import("../state.js").State} state */
   render(state) {
     const { status, connection } = state;
-    const said = notices(state, Date.now());
+    // How an install ended says by itself what it still needs.
+    const ended = state.view === "install" && state.flow.step === "done";
+    const said = notices(state, Date.now()).filter(({ id }) => !(ended && (id === "restart-due" || id === "reload-due")));
     const fault = connection === "online" ? status.fault : null;
     if (said.length === 0 && !fault) return null;
     return h(
