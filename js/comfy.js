@@ -217,17 +217,3 @@ export function onTheme(listener, signal) {
   }
   signal.addEventListener("abort", () => observer.disconnect(), { once: true });
 }
-
-/**
- * Be told when the colours of the page may be others: the host writes a palette to the root's style and to classes.
- *
- * @param {() => void} listener
- * @param {AbortSignal} signal ends it
- */
-export function onColours(listener, signal) {
-  const observer = new MutationObserver(listener);
-  for (const element of [document.documentElement, document.body]) {
-    observer.observe(element, { attributes: true, attributeFilter: ["style", "class"] });
-  }
-  signal.addEventListener("abort", () => observer.disconnect());
-}
