@@ -15,7 +15,10 @@ export function sheet({ id, title, close, class: more = "" }, ...children) {
     {
       class: `si-sheet ${more}`,
       "aria-labelledby": `${id}-title`,
-      onclose: close,
+      // Told a moment after it closed, when it may have been opened again.
+      onclose: (/** @type {Event} */ event) => {
+        if (!(/** @type {HTMLDialogElement} */ (event.currentTarget).open)) close();
+      },
       // What is typed here is not meant for the canvas.
       onkeydown: (/** @type {KeyboardEvent} */ event) => event.stopPropagation(),
       // A click beside it: only the dialog's own backdrop is the dialog itself.
