@@ -115,7 +115,9 @@ export function packActs(ports) {
         put(failed(nothing(), faultOf(error)));
       }
     },
-    "packs.closeWhy": () => {
+    /** {package}: of which it told; another one may have been asked for since. */
+    "packs.closeWhy": ({ package: name }) => {
+      if (name !== undefined && store.value.seen.why?.package !== name) return;
       last.why += 1;
       see(() => ({ why: null }));
     },

@@ -21,7 +21,7 @@ export class Why extends PanelElement {
     if (asked === null) return null;
     const { phase, value, fault } = asked.answer;
     return sheet(
-      { id: "si-why", title: t("why.title", { package: asked.package }), close: () => this.act("packs.closeWhy") },
+      { id: "si-why", title: t("why.title", { package: asked.package }), close: () => this.act("packs.closeWhy", { package: asked.package }) },
       phase === "loading" && h("p", { class: "si-muted", role: "status" }, t("common.loading")),
       fault && h("safe-install-fault", { data: { fault, again: "packs.why", detail: { package: asked.package, mark: asked.mark } } }),
       value && this.#answer(value, wishes.value?.packages ?? [], asked.mark),
