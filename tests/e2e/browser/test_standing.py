@@ -110,7 +110,12 @@ def test_broken_packages_and_missing_routes_are_told(pages: Pages, ground: Groun
     """A server whose packages cannot be imported, or which runs without us, says so with what can be done."""
     page = pages.open()
     import_fails = "A package Safe Install needs cannot be imported"
-    fault = {"code": "packages-broken", "message": import_fails, "context": {"module": "pydantic"}, "hints": []}
+    fault = {
+        "code": "packages-broken",
+        "message": import_fails,
+        "context": {"module": "pydantic"},
+        "hints": [],
+    }
     broken = json.dumps({"error": fault, "status": 503})
     for status, body, words in (
         (503, broken, import_fails),
