@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -22,7 +21,7 @@ NOBODY = "Nobody that was asked knows a pack with the node NobodyBringsThis."
 
 
 @pytest.fixture(scope="module")
-def with_pack(ground: Ground) -> Iterator[Ground]:
+def with_pack(ground: Ground) -> Ground:
     """A host that has loaded a pack we installed, with a snapshot of a label, and a pack that nobody knows."""
     # Nothing is asked of the real Registry.
     (ground.state / "settings.toml").write_text("[registry]\noffline = true\n", encoding="utf-8")

@@ -127,6 +127,7 @@ def test_broken_packages_and_missing_routes_are_told(pages: Pages, ground: Groun
         expect(panel.get_by_role("alert").filter(has_text=words)).to_be_visible()
         settle(page, panel, f"{pages.front_end}-standing-{status}")
         page.unroute("**/safe_install/v1/status*")
+    panel = open_panel(page)
     panel.get_by_role("button", name="Try again").first.click()
     expect(panel.get_by_role("alert")).to_have_count(0)
 
