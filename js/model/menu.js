@@ -138,8 +138,10 @@ function shortened(text) {
 }
 
 /**
- * What a menu may show: the host's menus read their words as HTML (LiteGraph's ContextMenu of 1.35.9 and 1.58.1), and
- * labels and pack names are other people's words.
+ * What a menu may show: labels and pack names are other people's words, and the host's menus read them as HTML.
+ *
+ * LiteGraph's ContextMenu.addItem sets `innerHTML = title ?? content` (1.35.9), or, where `content` looks like a tag,
+ * `innerHTML` of what DOMPurify leaves of it (1.58.1). The menu of Nodes 2.0 (NodeContextMenu.vue) shows plain text.
  *
  * @param {string} text
  */

@@ -14,7 +14,7 @@
  * @typedef {{act: string, detail?: Record<string, unknown>, word: Deed, primary?: boolean, denied?: string}} Offer
  */
 
-/** @typedef {"again" | "restart" | "force" | "reload" | "keep" | "give-up" | "hide" | "not-now"} Deed */
+/** @typedef {"again" | "restart" | "force" | "reload" | "keep" | "history" | "give-up" | "hide" | "not-now"} Deed */
 
 /**
  * @typedef {object} Notice
@@ -177,7 +177,11 @@ function drift(found) {
       values: { count: items.length, since: found.since, key },
       lines: items.map(({ message, name }) => String(message || name)),
       hints: found.hints.map(({ text }) => text),
-      offers: [offer("standing.keep", "keep", {}, true), offer("standing.hide", "hide", { key: `drift ${key}` })],
+      offers: [
+        offer("standing.keep", "keep", {}, true),
+        offer("panel.show", "history", { view: "history" }),
+        offer("standing.hide", "hide", { key: `drift ${key}` }),
+      ],
     }),
   ];
 }

@@ -379,6 +379,7 @@ export const en = {
   "standing.deed.force": "Restart anyway",
   "standing.deed.reload": "Reload the page",
   "standing.deed.keep": "Keep as a snapshot",
+  "standing.deed.history": "Show the history",
   "standing.deed.give-up": "Give up",
   "standing.deed.give-up-of": "Give up: {operation}",
   "standing.deed.hide": "Put away",

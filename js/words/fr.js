@@ -380,6 +380,7 @@ export const fr = {
   "standing.deed.force": "Redémarrer quand même",
   "standing.deed.reload": "Recharger la page",
   "standing.deed.keep": "Garder dans un instantané",
+  "standing.deed.history": "Montrer l'historique",
   "standing.deed.give-up": "Renoncer",
   "standing.deed.give-up-of": "Renoncer : {operation}",
   "standing.deed.hide": "Ranger",

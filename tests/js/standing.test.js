@@ -93,8 +93,9 @@ test("new drift is said once, without what is minor, and can be put away until t
   });
   const [said] = notices(given({}, { standing: { drift: drift("numpy") } }), 0);
   assert.deepEqual([said?.id, said?.values.count, said?.lines], ["drift", 1, ["numpy changed"]]);
+  assert.deepEqual(said?.offers.find(({ word }) => word === "history")?.detail, { view: "history" });
   const hidden = [hidingKey(/** @type {any} */ (said))];
-  assert.equal(said?.offers[1]?.detail?.key, hidden[0], "the button puts this very notice away");
+  assert.equal(said?.offers.find(({ word }) => word === "hide")?.detail?.key, hidden[0], "the button puts this very notice away");
   assert.deepEqual(ids(given({}, { standing: { drift: drift("numpy"), hidden } })), []);
   assert.deepEqual(ids(given({}, { standing: { drift: drift("pillow"), hidden } })), ["drift"]);
 });
