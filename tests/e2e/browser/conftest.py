@@ -31,7 +31,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from ..ground import Ground, lay_ground
 from ..hosts import kinds
@@ -40,6 +40,18 @@ from .chromium import front_end_root, front_ends
 from .pages import Pages
 
 OwnGround = Callable[[], AbstractContextManager[Ground]]
+
+# A front end that draws without a graphics card keeps a processor busy alone; how fast it is, is measured elsewhere.
+expect.set_options(timeout=20_000)
+_LONGEST = 400
+"""Seconds for one test: it starts a host, and walks through many states."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test of this folder its time."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(_LONGEST))
 
 
 # Not of the session: while Playwright runs, asyncio.run() cannot be called in this thread, which other files' tests do.

@@ -35,6 +35,7 @@ _QUIET = {
     "Comfy.Release.Status": "skipped",
     "Comfy.Validation.Workflows": False,
     "Comfy.Workflow.ConfirmDelete": False,
+    "Comfy.Workflow.ShowMissingNodesWarning": False,  # 1.35.9's dialog covers the canvas
 }
 
 # In the tab that is open: without the last argument another one opens.
@@ -85,7 +86,7 @@ class Pages:
             viewport={"width": width, "height": height}, reduced_motion="reduce", color_scheme=theme
         )
         self._open.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         context.route(lambda address: not address.startswith(self.ground.host.url), _refuse)
         page = context.new_page()
         self.noise.listen(page)
@@ -112,9 +113,9 @@ def _refuse(route: Route) -> None:
 
 def wait_until_ready(page: Page) -> None:
     """Return when the app runs and our extension is in it; for after a reload too."""
-    page.wait_for_function(_READY, timeout=20_000)
+    page.wait_for_function(_READY, timeout=40_000)
     # What covers the page while it starts.
-    page.wait_for_function("() => !document.querySelector('.p-blockui-mask, #splash-loader')", timeout=15_000)
+    page.wait_for_function("() => !document.querySelector('.p-blockui-mask, #splash-loader')", timeout=30_000)
 
 
 def open_panel(page: Page) -> Locator:
