@@ -49,10 +49,9 @@ export function sheet({ id, title, close, class: more = "" }, ...children) {
   );
 }
 
-/** Show the dialog that was drawn into this element, in the colours of the panel. @param {HTMLElement} owner */
+/** Show the dialog that was drawn into this element. @param {HTMLElement} owner */
 export function showSheet(owner) {
   const dialog = owner.querySelector("dialog");
   if (!dialog || dialog.open) return;
-  dialog.dataset.theme = owner.closest("safe-install-panel")?.getAttribute("data-theme") ?? "dark";
   dialog.showModal();
 }
