@@ -22,6 +22,11 @@ test("every language has the keys of English, with the same values in them", () 
   }
 });
 
+test("no French line begins with a sign that belongs to the word before it", () => {
+  const torn = Object.values(fr).flatMap(forms).filter((form) => /« | [»?!;:](?=[\s,."»)]|$)/.test(form));
+  assert.deepEqual(torn, []);
+});
+
 test("every key that the code asks for is there, and every key is asked for", () => {
   const folder = new URL("../../js/", import.meta.url);
   const code = readdirSync(folder, { recursive: true })
@@ -44,7 +49,7 @@ test("values are put in, numbers as the language writes them", () => {
   assert.equal(t("common.code", { code: "a-b" }), "Code: a-b");
   assert.equal(t("common.code", { code: 12345 }), "Code: 12,345");
   speak("fr-CA");
-  assert.equal(t("common.code", { code: "a-b" }), "Code : a-b");
+  assert.equal(t("common.code", { code: "a-b" }), "Code\u00a0: a-b");
   speak("ja");
   assert.equal(t("common.close"), "Close");
 });
