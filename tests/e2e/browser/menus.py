@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from playwright.sync_api import Locator, Page, TimeoutError  # noqa: A004  Playwright's own
+from playwright.sync_api import Locator, Page
 
 _MENUS = (
     ".litecontextmenu:visible, .p-contextmenu:visible, [role=menu]:visible, [data-pc-name=popover]:visible"
@@ -21,7 +20,7 @@ def add_node(page: Page, node_type: str, *, x: int = 500, y: int = 300, **proper
     known = page.evaluate("(type) => type in LiteGraph.registered_node_types", node_type)
     if not known:
         return _load_missing(page, node_type, x, y, properties)
-    identity: int = page.evaluate(
+    identity = page.evaluate(
         """([type, x, y, properties]) => {
           const node = LiteGraph.createNode(type);
           Object.assign(node.properties, properties);
@@ -33,7 +32,7 @@ def add_node(page: Page, node_type: str, *, x: int = 500, y: int = 300, **proper
         [node_type, x, y, properties],
     )
     _let_it_draw(page)
-    return identity
+    return int(identity)  # Text in 1.58.1.
 
 
 def _load_missing(page: Page, node_type: str, x: int, y: int, properties: dict[str, Any]) -> int:
@@ -50,11 +49,6 @@ def _load_missing(page: Page, node_type: str, x: int, y: int, properties: dict[s
         }""",
         [node_type, x, y, properties],
     )
-    # 1.35.9 says in a dialog what is missing; it covers the canvas.
-    close = page.locator(".p-dialog .p-dialog-close-button")
-    with suppress(TimeoutError):  # Newer ones show none.
-        close.first.wait_for(state="visible", timeout=1500)
-        close.first.click()
     _let_it_draw(page)
     return identity
 
