@@ -75,7 +75,7 @@ def test_the_whole_story_by_keys_alone(pages: Pages, ground: Ground) -> None:
         ground.wheel("story-lib", version)
     ground.have(ground.pack("old-story", "story-lib<2"))
     source = ground.pack("new-story", "story-lib>=2")
-    page = pages.open()
+    page = pages.open(height=600)  # low: much lies below, and under what stays at the bottom
     keys, panel, sight = Keys(page), page.locator(PANEL), f"{pages.front_end}-show"
 
     page.keyboard.press("i")
