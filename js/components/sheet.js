@@ -49,9 +49,14 @@ export function sheet({ id, title, close, class: more = "" }, ...children) {
   );
 }
 
-/** Show the dialog that was drawn into this element. @param {HTMLElement} owner */
+/** What each dialog was shown for: one that was closed stays so, whatever is drawn until that has been told. @type {WeakMap<Element, string>} */
+const shownFor = new WeakMap();
+
+/** Show the dialog that was drawn into this element, once for each title. @param {HTMLElement} owner */
 export function showSheet(owner) {
   const dialog = owner.querySelector("dialog");
-  if (!dialog || dialog.open) return;
+  const title = dialog?.querySelector("h2")?.textContent ?? "";
+  if (!dialog || dialog.open || shownFor.get(dialog) === title) return;
+  shownFor.set(dialog, title);
   dialog.showModal();
 }
