@@ -63,11 +63,11 @@ export function standingActs(ports) {
   async function ask() {
     if (store.value.status.phase === "none") store.set(({ status }) => ({ status: loading(status) }));
     try {
-      const status = await api.status();
       const { connection, standing } = store.value;
       // Only after it was away, or where it is about to go, it may be another start.
       const sure = standing.start !== "" && connection === "online" && !standing.gone;
-      answered(status, sure ? standing.start : await api.thisStart());
+      const start = sure ? standing.start : await api.thisStart();
+      answered(await api.status(), start);
     } catch (error) {
       const fault = faultOf(error);
       store.set(({ status }) => ({ status: failed(status, fault) }));
@@ -79,7 +79,8 @@ export function standingActs(ports) {
   /** @param {Status} status @param {string} start */
   function answered(status, start) {
     const { connection, standing } = store.value;
-    const another = standing.start !== "" && start !== standing.start;
+    // One that went before it said which it was is taken for another than the one that answers now.
+    const another = start !== standing.start && (standing.start !== "" || standing.gone);
     store.set({ status: ready(status) });
     set({ clientId: host.clientId() });
     jobs.settle(status.jobs);

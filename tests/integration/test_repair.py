@@ -129,7 +129,9 @@ def test_an_upgrade_that_was_killed(settled: Installation) -> None:
 def test_an_install_that_was_really_killed(settled: Installation) -> None:
     """What uv left half done becomes whole."""
     tear(settled, modules=1500)
-    assert settled.run("repair", "--yes").applied["steps"] < 100
+    # Killed sooner or later, it left fewer or more; what it left is not done again.
+    left = len(list((settled.venv.site_packages / "big").glob("m*.py")))
+    assert settled.run("repair", "--yes").applied["steps"] < 1600 - left
     assert settled.versions()["big"] == "1.0"
     assert is_whole(settled)
     assert not list((settled.venv.site_packages / "big").glob(".tmp*"))

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from comfyui_safe_install.resolver.errors import SafeInstallError
+from comfyui_safe_install.resolver.io import snapshots
+from comfyui_safe_install.resolver.io.snapshot_memory import SnapshotMemory
 from comfyui_safe_install.resolver.io.snapshots import SnapshotStore
-from comfyui_safe_install.resolver.transaction import folder, fs
+from comfyui_safe_install.resolver.transaction import folder, fs, history
 from comfyui_safe_install.resolver.transaction.history import read_transactions
 from comfyui_safe_install.tests.kit.installation import Installation
 
@@ -39,10 +41,13 @@ def test_lists_pass_over_what_vanishes(
     store = SnapshotStore(here.state)
     known = [each.id for each in store.list().snapshots]
     assert len(known) == 2
+    # What is remembered is not read again, and whoever removes here strikes at a reading.
+    monkeypatch.setattr(snapshots, "REMEMBERED", SnapshotMemory())
     removing.append(store.path(known[0]))
     listed = store.list()
     assert ([each.id for each in listed.snapshots], listed.findings) == (known[1:], ())
     removing[:] = [store.path(known[1])]
+    monkeypatch.setattr(snapshots, "REMEMBERED", SnapshotMemory())
     with pytest.raises(SafeInstallError) as caught:
         store.get(known[1])
     assert caught.value.code == "snapshot-not-found"
@@ -55,5 +60,6 @@ def test_lists_pass_over_what_vanishes(
         return real(state, identifier)
 
     monkeypatch.setattr(folder, "load_progress", load)
+    monkeypatch.setattr(history, "_SETTLED", {})
     assert [each.problem for each in read_transactions(here.state)] == [""]
     assert folder.unsettled(here.state) == ()
