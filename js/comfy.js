@@ -192,6 +192,24 @@ export function reloadPage() {
   window.location.reload();
 }
 
+/** Keep a text in this tab, over reloads of its page. @param {string} key @param {string} text */
+export function remember(key, text) {
+  try {
+    sessionStorage.setItem(key, text);
+  } catch {
+    // Storage that is full or forbidden: then it is forgotten.
+  }
+}
+
+/** The text that was kept so; empty where there is none. @param {string} key */
+export function remembered(key) {
+  try {
+    return sessionStorage.getItem(key) ?? "";
+  } catch {
+    return "";
+  }
+}
+
 /** Whether the host's colours are light: by the menu's background, which every palette sets. @returns {boolean} */
 export function isLight() {
   const colour = getComputedStyle(document.documentElement).getPropertyValue("--comfy-menu-bg").trim();

@@ -3,6 +3,7 @@
 import { faultOf } from "../api.js";
 import { allowances, asksOf, canBeApplied } from "../model/plan.js";
 import { t } from "../words.js";
+import { keepFlow, keptFlow } from "./flow_kept.js";
 
 /** @typedef {import("./flow.js").Flow} Flow */
 /** @typedef {import("../wire.js").Job} Job */
@@ -14,13 +15,18 @@ const OUTDATED = new Set(["plan-outdated", "plan-changed", "plan-not-found", "co
 const MINE = new Set(["install", "uninstall", "update", "fix", "enable", "disable", "tasks", "sync", "repair"]);
 
 /** @param {import("../ports.js").Ports} ports @returns {import("../ports.js").Acts} */
-export function planActs({ api, store, jobs, host }) {
+export function planActs(ports) {
+  const { api, store, jobs, host } = ports;
   /** What is answered late, to a question that was withdrawn, is passed over. */
   let turn = 0;
   let looked = false;
 
   /** @param {Partial<Flow>} change */
   const set = (change) => store.set(({ flow }) => ({ flow: { ...flow, ...change } }));
+
+  const before = keptFlow(host);
+  if (before) set({ text: before.text, basket: before.basket });
+  keepFlow(ports);
 
   /**
    * Have the order planned with what is chosen now.
@@ -180,21 +186,36 @@ export function planActs({ api, store, jobs, host }) {
       return follow(id);
     },
 
-    /** After the page was loaded anew: find again what this window had asked for. */
+    /** After the page was loaded anew: find again what this window had asked for, or was about to. */
     "flow.look": async () => {
       const { status, flow } = store.value;
       if (looked || status.value === null) return;
       looked = true;
       if (flow.step !== "what") return;
+      const order = before?.order ?? null;
       for (const { id, kind } of status.value.jobs) {
         if (!MINE.has(kind)) continue;
         const job = await api.job(id);
         if (job.client_id !== "" && job.client_id === host.clientId() && store.value.flow.step === "what") {
           jobs.heard({ job });
           store.set({ view: "install" });
+          set({ order: before?.job === id ? order : null });
           await follow(id);
           return;
         }
+      }
+      if (order === null || store.value.flow.step !== "what") return;
+      const { step, job, prefer, policy } = /** @type {import("./flow_kept.js").Kept} */ (before);
+      if (step === "planning" || step === "plan") {
+        if (step === "planning" && job) giveUp(job);
+        set({ order, prefer, policy });
+        await plan();
+      } else if (step === "progress") {
+        // It ended while the page was loaded; a server that has forgotten it has it in the history.
+        const known = await api.job(job).catch(() => null);
+        if (known === null || store.value.flow.step !== "what") return;
+        set({ order });
+        await follow(job);
       }
     },
   };

@@ -149,7 +149,10 @@ def test_what_runs_is_seen_in_every_window_found_again_after_a_reload_and_cancel
 @NEWEST
 @pytest.mark.usefixtures("registry")
 def test_what_fails_says_why_and_keeps_what_was_collected(pages: Pages, ground: Ground) -> None:
-    """A wheel that does not come: the fault, that nothing was changed, and the same again, which then works."""
+    """A wheel that does not come: the fault, that nothing was changed, and the same again, which then works.
+
+    What was collected and what was planned are there again after a reload.
+    """
     wheel = ground.wheel("brittle-lib", "1.0")
     pages.noise.allow("500")
     panel = open_panel(page := pages.open(theme="light"))
@@ -157,7 +160,15 @@ def test_what_fails_says_why_and_keeps_what_was_collected(pages: Pages, ground: 
         box(panel).fill(ground.pack(name, "brittle-lib"))
         panel.get_by_role("button", name="Collect", exact=True).click()
     expect(panel.get_by_role("heading", name="2 packs collected")).to_be_visible()
+    page.reload()
+    wait_until_ready(page)
+    panel = open_panel(page)
+    expect(panel.get_by_role("heading", name="2 packs collected")).to_be_visible()
     panel.get_by_role("button", name="Plan them as one change").click()
+    expect(heading(panel, "The plan")).to_be_visible(timeout=30_000)
+    page.reload()
+    wait_until_ready(page)
+    panel = open_panel(page)
     expect(heading(panel, "The plan")).to_be_visible(timeout=30_000)
     ground.index.break_down(wheel.name, Fault.SERVER_ERROR)
     try:
